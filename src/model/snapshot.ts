@@ -1,0 +1,65 @@
+import type { LogFields, LogLevel } from '../base/log.ts';
+import type { Range } from './counters.ts';
+import type { Instance } from './instance.ts';
+import type { Routing, ServiceSettings } from './service.ts';
+
+/** An instance as a data thread gets it: the record, and where its counters stand. */
+export interface EndpointRecord extends Instance {
+  readonly counters: Range;
+}
+
+/** A range per version of the service; the key `''` counts answers without an instance. */
+export type VersionRanges = Readonly<Record<string, Range>>;
+
+/**
+ * What changed about one service. The first one of a service has `full: true`; later ones carry only what changed, so that one
+ * instance among 10,000 costs a message of one. Messages to a thread arrive in order and none is lost.
+ */
+export interface ServiceSnapshot {
+  readonly name: string;
+  readonly settings: ServiceSettings;
+  readonly counters: Range;
+  /** Ranges of all versions that are in the set after this change. */
+  readonly versions: VersionRanges;
+  /** True: `upsert` is the whole set. */
+  readonly full: boolean;
+  readonly upsert: readonly EndpointRecord[];
+  /** Addresses that left. */
+  readonly remove: readonly string[];
+  /** False until the registry has answered once: requests wait for it (bounded) instead of failing. */
+  readonly known: boolean;
+  /** When the registry last confirmed the set, in epoch milliseconds; 0 if never. */
+  readonly updatedAt: number;
+}
+
+/** Control plane to data thread. */
+export type ToDataThread =
+  | { readonly kind: 'segment'; readonly segment: SharedArrayBuffer }
+  | { readonly kind: 'service'; readonly snapshot: ServiceSnapshot }
+  | { readonly kind: 'service_gone'; readonly name: string }
+  | { readonly kind: 'routing'; readonly routing: Routing }
+  /** Stop accepting, GOAWAY, let streams finish for `graceMs`, close, answer `drained`. */
+  | { readonly kind: 'drain'; readonly graceMs: number };
+
+/** Data thread to control plane: rare events only. */
+export type FromDataThread =
+  | { readonly kind: 'listening'; readonly addresses: readonly string[] }
+  | { readonly kind: 'listen_failed'; readonly address: string; readonly code: string; readonly message: string }
+  /** A request named a service that no snapshot has told of, and `routing.discover` is on. Sent once per name until answered. */
+  | { readonly kind: 'wanted'; readonly service: string }
+  /** No connection and no request uses the counters of this endpoint any more. */
+  | { readonly kind: 'endpoint_gone'; readonly service: string; readonly address: string; readonly counters: Range }
+  | { readonly kind: 'log'; readonly level: LogLevel; readonly message: string; readonly fields: LogFields }
+  | { readonly kind: 'drained' };
+
+/** What a data thread is started with (`workerData`). */
+export interface DataThreadStart {
+  readonly index: number;
+  /** `host:port` (port 0 picks one) or `unix:/path`. */
+  readonly listen: readonly string[];
+  /** Several threads share each TCP port. */
+  readonly reusePort: boolean;
+  readonly segments: readonly SharedArrayBuffer[];
+  readonly routing: Routing;
+  readonly services: readonly ServiceSnapshot[];
+}
