@@ -113,3 +113,6 @@ export const THREAD = {
   PROTOCOL_ERROR_TOKENS: 127,
   SLOTS: 2 + 2 * 127,
 } as const;
+
+/** Where every data thread finds the range of the thread itself. */
+export const THREAD_RANGE: Range = { segment: 0, offset: 0 };

@@ -61,5 +61,7 @@ export interface DataThreadStart {
   readonly reusePort: boolean;
   readonly segments: readonly SharedArrayBuffer[];
   readonly routing: Routing;
+  /** Settings of services that are not in the config, while their registry is being asked; null without `discover`. */
+  readonly discoverSettings: ServiceSettings | null;
   readonly services: readonly ServiceSnapshot[];
 }

@@ -1,0 +1,223 @@
+import { describeError } from '../base/errors.ts';
+import { TimerWheel } from '../base/timer_wheel.ts';
+import { Flusher } from '../http2/flusher.ts';
+import { errorName } from '../http2/frame/codes.ts';
+import { PROTOCOL_ERROR_TOKENS, type ProtocolErrorToken } from '../http2/protocol_errors.ts';
+import { add, type Block, type Range, THREAD, THREAD_RANGE } from '../model/counters.ts';
+import type { ServiceSettings } from '../model/service.ts';
+import type { DataThreadStart, FromDataThread, ServiceSnapshot, ToDataThread } from '../model/snapshot.ts';
+import type { ForwardingContext } from './forwarding/context.ts';
+import type { Exchange } from './forwarding/exchange.ts';
+import { Listener } from './listener/listener.ts';
+import { Router, type ServiceDirectory } from './routing/router.ts';
+import { TurnClock } from './turn_clock.ts';
+import type { UpstreamContext } from './upstream/context.ts';
+import type { Endpoint } from './upstream/endpoint.ts';
+import { ServiceUpstream } from './upstream/service_upstream.ts';
+
+/** Deadlines are kept to this precision, in milliseconds. */
+const DEADLINE_TICK = 5;
+const DEADLINE_SLOTS = 4096;
+const TOKEN_SLOTS = new Map<string, number>(PROTOCOL_ERROR_TOKENS.map((token, index) => [token, index]));
+const DOWNSTREAM = 0;
+const UPSTREAM = 1;
+
+/** All of one data thread: listeners on one side, services on the other, and what they share. */
+export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamContext {
+  readonly flusher: Flusher;
+  readonly clock: TurnClock;
+  readonly deadlines: TimerWheel<Exchange>;
+  readonly router: Router;
+  readonly threadBlock: Block;
+  draining = false;
+  readonly #post: (message: FromDataThread) => void;
+  readonly #segments: Float64Array[];
+  readonly #services = new Map<string, ServiceUpstream>();
+  readonly #listeners: Listener[] = [];
+  readonly #settingsForDiscovered: ServiceSettings | null;
+  #flushed: Exchange[] = [];
+  #flushedSpare: Exchange[] = [];
+
+  constructor(start: DataThreadStart, post: (message: FromDataThread) => void) {
+    this.#post = post;
+    this.#segments = start.segments.map((segment) => new Float64Array(segment));
+    this.#settingsForDiscovered = start.discoverSettings;
+    this.threadBlock = this.block(THREAD_RANGE);
+    this.flusher = new Flusher(() => this.#endTurn());
+    this.clock = new TurnClock(() => this.flusher.wake());
+    this.deadlines = new TimerWheel<Exchange>({
+      tickMs: DEADLINE_TICK,
+      slots: DEADLINE_SLOTS,
+      now: () => this.clock.now(),
+      expired: (exchange) => exchange.expired(),
+    });
+    this.router = new Router(this, start.routing);
+    for (const snapshot of start.services) this.#applyService(snapshot);
+  }
+
+  /** Opens the listeners; reports `listening` with the addresses in use, or `listen_failed`. */
+  async listen(addresses: readonly string[], reusePort: boolean): Promise<void> {
+    const bound: string[] = [];
+    for (const address of addresses) {
+      const listener = new Listener(this, {
+        onProtocolError: (token) => this.#countProtocolError(DOWNSTREAM, token),
+        onCount: (delta) => add(this.threadBlock, THREAD.CONNECTIONS, delta),
+      });
+      try {
+        bound.push(await listener.listen(address, reusePort));
+        this.#listeners.push(listener);
+      } catch (error) {
+        const code = (error as NodeJS.ErrnoException).code ?? 'EUNKNOWN';
+        this.#post({ kind: 'listen_failed', address, code, message: describeError(error) });
+        return;
+      }
+    }
+    this.#post({ kind: 'listening', addresses: bound });
+  }
+
+  receive(message: ToDataThread): void {
+    switch (message.kind) {
+      case 'segment':
+        this.#segments.push(new Float64Array(message.segment));
+        break;
+      case 'service':
+        this.#applyService(message.snapshot);
+        break;
+      case 'service_gone':
+        this.#removeService(message.name);
+        break;
+      case 'routing':
+        this.router.configure(message.routing);
+        break;
+      case 'drain':
+        void this.#drain(message.graceMs);
+        break;
+    }
+  }
+
+  // Services
+
+  get(name: string): ServiceUpstream | undefined {
+    return this.#services.get(name);
+  }
+
+  /** Requests wait in a service of that name while the control plane asks the registry. Its counters come with the answer. */
+  discover(name: string): ServiceUpstream {
+    const settings = this.#settingsForDiscovered as ServiceSettings;
+    const nowhere: Range = { segment: -1, offset: 0 };
+    const service = new ServiceUpstream(
+      {
+        name,
+        settings,
+        counters: nowhere,
+        versions: {},
+        full: true,
+        upsert: [],
+        remove: [],
+        known: false,
+        updatedAt: 0,
+      },
+      this,
+    );
+    this.#services.set(name, service);
+    this.#post({ kind: 'wanted', service: name });
+    return service;
+  }
+
+  #applyService(snapshot: ServiceSnapshot): void {
+    const service = this.#services.get(snapshot.name);
+    if (service === undefined) this.#services.set(snapshot.name, new ServiceUpstream(snapshot, this));
+    else service.apply(snapshot);
+    this.router.invalidate();
+  }
+
+  #removeService(name: string): void {
+    const service = this.#services.get(name);
+    if (service === undefined) return;
+    this.#services.delete(name);
+    this.router.invalidate();
+    service.close('no_instance', `service "${name}" is not in the registry`);
+  }
+
+  // For exchanges and upstreams
+
+  block(range: Range): Block {
+    const view = this.#segments[range.segment];
+    return view === undefined ? { view: DISCARDED, base: 0 } : { view, base: range.offset };
+  }
+
+  afterFlush(exchange: Exchange): void {
+    this.#flushed.push(exchange);
+  }
+
+  random(): number {
+    return Math.random();
+  }
+
+  onProtocolError(token: ProtocolErrorToken): void {
+    this.#countProtocolError(UPSTREAM, token);
+  }
+
+  onGoaway(endpoint: Endpoint, code: number, debug: string): void {
+    if (code === 0) return;
+    this.#log('warn', 'instance closes a connection with an error', {
+      instance: endpoint.id,
+      code: errorName(code),
+      debug: debug.replace(/[^\x20-\x7e]/g, '?'),
+    });
+  }
+
+  onEndpointState(endpoint: Endpoint, detail: string): void {
+    const level = endpoint.state === 'ready' ? 'debug' : 'warn';
+    const what = endpoint.state === 'ready' ? 'instance connected' : 'instance lost';
+    this.#log(level, what, { instance: endpoint.id, state: endpoint.state, detail, failures: endpoint.failures });
+  }
+
+  onEndpointGone(service: string, endpoint: Endpoint): void {
+    this.#post({
+      kind: 'endpoint_gone',
+      service,
+      address: endpoint.id,
+      counters: endpoint.record.counters,
+    });
+  }
+
+  #log(level: 'debug' | 'warn', message: string, fields: Record<string, string | number>): void {
+    this.#post({ kind: 'log', level, message, fields });
+  }
+
+  #countProtocolError(side: number, token: ProtocolErrorToken): void {
+    const slot = TOKEN_SLOTS.get(token) as number;
+    add(this.threadBlock, THREAD.PROTOCOL_ERRORS + side * THREAD.PROTOCOL_ERROR_TOKENS + slot, 1);
+  }
+
+  #endTurn(): void {
+    const flushed = this.#flushed;
+    if (flushed.length > 0) {
+      this.#flushed = this.#flushedSpare;
+      this.clock.endTurn();
+      const now = this.clock.now();
+      for (let i = 0; i < flushed.length; i++) (flushed[i] as Exchange).flushed(now);
+      flushed.length = 0;
+      this.#flushedSpare = flushed;
+    }
+    this.clock.endTurn();
+  }
+
+  /** Stops accepting, says GOAWAY, lets requests finish for `graceMs`, then closes everything. */
+  async #drain(graceMs: number): Promise<void> {
+    this.draining = true;
+    const finished = Promise.all(this.#listeners.map((listener) => listener.drain()));
+    const grace = new Promise<void>((resolve) => {
+      setTimeout(resolve, graceMs).unref();
+    });
+    await Promise.race([finished, grace]);
+    for (const listener of this.#listeners) listener.destroy('the sidecar is shutting down');
+    for (const service of this.#services.values()) service.destroy('the sidecar is shutting down');
+    this.deadlines.stop();
+    this.#post({ kind: 'drained' });
+  }
+}
+
+/** Where a service counts before it has counters of its own. */
+const DISCARDED = new Float64Array(1024);

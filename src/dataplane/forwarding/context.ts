@@ -1,0 +1,20 @@
+import type { TimerWheel } from '../../base/timer_wheel.ts';
+import type { Flusher } from '../../http2/flusher.ts';
+import type { Block } from '../../model/counters.ts';
+import type { Router } from '../routing/router.ts';
+import type { TurnClock } from '../turn_clock.ts';
+import type { Exchange } from './exchange.ts';
+
+/** What all exchanges of a data thread share. */
+export interface ForwardingContext {
+  readonly flusher: Flusher;
+  readonly router: Router;
+  readonly clock: TurnClock;
+  /** Deadlines, on the clock above. */
+  readonly deadlines: TimerWheel<Exchange>;
+  readonly threadBlock: Block;
+  /** No new requests: the thread is about to end. */
+  draining: boolean;
+  /** Calls `exchange.sent` or `exchange.finished` when what it wrote in this turn has been handed to the kernel. */
+  afterFlush(exchange: Exchange): void;
+}

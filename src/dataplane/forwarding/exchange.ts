@@ -1,0 +1,409 @@
+import type { Reason } from '../../base/errors.ts';
+import { REASON_NAMES } from '../../base/errors.ts';
+import type { WheelEntry } from '../../base/timer_wheel.ts';
+import { statusFromReset } from '../../grpc/status.ts';
+import { formatTimeout } from '../../grpc/timeout.ts';
+import { ERROR, errorName } from '../../http2/frame/codes.ts';
+import type { MessageHead } from '../../http2/header_rules.ts';
+import { HeaderList } from '../../http2/hpack/header_list.ts';
+import type { Stream } from '../../http2/streams/stream.ts';
+import { add, NO_GRPC_STATUS, SERVICE, THREAD, UPSTREAM_RESULTS, type UpstreamResult } from '../../model/counters.ts';
+import { type RequestView, withValue } from '../routing/request_view.ts';
+import type { Endpoint } from '../upstream/endpoint.ts';
+import { Refusal, type ServiceUpstream, type WaitingRequest } from '../upstream/service_upstream.ts';
+import type { Subset } from '../upstream/subset.ts';
+import type { UpstreamHandler } from '../upstream/upstream_connection.ts';
+import type { Waiter, WaitQueue } from '../upstream/wait_queue.ts';
+import type { ForwardingContext } from './context.ts';
+import { localReply, localTrailers } from './local_reply.ts';
+import { recordAttempt, recordRequest } from './record.ts';
+import { REPLAY_LIMIT, ReplayBuffer } from './replay_buffer.ts';
+import { grpcStatusOf } from './response_view.ts';
+
+/** How long a request waits for an instance when nothing else bounds it, in milliseconds: a dial's time limit, and some. */
+export const WAIT_LIMIT = 6_000;
+
+/**
+ * Where an exchange is:
+ *
+ *     (request headers) --> WAITING --- instance found ---> SENT --- response headers ---> RESPONDING --- END_STREAM ---> DONE
+ *                              ^                             |                                 |                           ^
+ *                              +-- certainly not processed --+                                 |                           |
+ *                              |   (once)                    +--- refused, reset, lost, deadline, cancelled ---------------+
+ *                              +--- refused, deadline, cancelled ----------------------------------------------------------+
+ */
+export const EXCHANGE = { WAITING: 0, SENT: 1, RESPONDING: 2, DONE: 3 } as const;
+export type ExchangeState = 0 | 1 | 2 | 3;
+
+/**
+ * One request and its answer: a stream of an app's connection paired with a stream of an instance's. The only mutable object of
+ * a request. DATA is passed on as it arrives; credit for it goes back when the other side's socket took it.
+ */
+export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
+  state: ExchangeState = EXCHANGE.WAITING;
+  readonly down: Stream;
+  readonly view: RequestView;
+  readonly service: ServiceUpstream;
+  up: Stream | null = null;
+  endpoint: Endpoint | null = null;
+  /** Times, in milliseconds on the turn clock; 0 until it happened. */
+  readonly arrivedAt: number;
+  sentAt = 0;
+  answeredAt = 0;
+  finishedAt = 0;
+  attempts = 0;
+  httpStatus = 0;
+  grpcStatus: number = NO_GRPC_STATUS;
+
+  // Links of the wait queue and of the timer wheel: part of the exchange, so that waiting and deadlines allocate nothing.
+  waitsIn: WaitQueue | null = null;
+  waitOrder = 0;
+  waitPrevious: Waiter | null = null;
+  waitNext: Waiter | null = null;
+  wheelSlot = -1;
+  wheelTick = 0;
+  wheelPrevious: WheelEntry | null = null;
+  wheelNext: WheelEntry | null = null;
+
+  readonly #context: ForwardingContext;
+  readonly #body = new ReplayBuffer();
+  /** Octets of the body that have been given to an attempt, and so credited to the client. */
+  #credited = 0;
+  #requestEnded: boolean;
+  #requestTrailers: HeaderList | null = null;
+  /** The overall deadline, 0 when there is none. */
+  #deadline: number;
+  #unprocessedRetries = 0;
+  /** An attempt is under way and has not been counted yet. */
+  #attempting = false;
+  #avoid: Endpoint | null = null;
+
+  constructor(
+    down: Stream,
+    view: RequestView,
+    service: ServiceUpstream,
+    requestEnded: boolean,
+    context: ForwardingContext,
+  ) {
+    this.down = down;
+    this.view = view;
+    this.service = service;
+    this.#context = context;
+    this.#requestEnded = requestEnded;
+    this.arrivedAt = context.clock.now();
+    const own = service.settings.timeout;
+    const timeout = own !== null && (view.timeout === 0 || own < view.timeout) ? own : view.timeout;
+    this.#deadline = timeout > 0 ? this.arrivedAt + timeout : 0;
+  }
+
+  /** Takes the request on: finds an instance, waits for one, or answers. */
+  start(): void {
+    const service = this.service;
+    service.inFlight++;
+    add(service.block, SERVICE.IN_FLIGHT, 1);
+    const limit = service.settings.limits.requests;
+    if (service.inFlight > limit) {
+      return this.refuse(
+        'overloaded',
+        `service "${service.name}" has ${limit} requests in flight, which is the limit (limits.requests)`,
+      );
+    }
+    if (this.#deadline > 0) this.#context.deadlines.schedule(this, this.#deadline);
+    this.reselect();
+  }
+
+  /** Chooses among the instances there are now. */
+  reselect(): void {
+    const service = this.service;
+    const selected = service.select(this.view.version(service.settings.version.header));
+    if (selected instanceof Refusal) return this.refuse(selected.reason, selected.message);
+    const endpoint = selected.pick(this.#avoid);
+    if (endpoint !== null) this.dispatch(endpoint);
+    else this.#wait(selected);
+  }
+
+  #wait(subset: Subset): void {
+    // An unknown service has no members yet; its registry is being asked.
+    const refusal =
+      subset.hopeful || !this.service.known ? this.service.wait(this, subset) : this.service.noneReady(subset);
+    if (refusal !== null) return this.refuse(refusal.reason, refusal.message);
+    this.state = EXCHANGE.WAITING;
+    const limit = this.#context.clock.now() + WAIT_LIMIT;
+    if (this.#deadline === 0 || limit < this.#deadline) this.#context.deadlines.schedule(this, limit);
+  }
+
+  /** Sends the request to `endpoint`, which has a free slot. */
+  dispatch(endpoint: Endpoint): void {
+    const connection = endpoint.freeConnection();
+    // Whoever chose the endpoint saw a free slot in this very turn.
+    if (connection === null) return this.refuse('no_healthy', `instance ${endpoint.id} was lost while it was chosen`);
+    this.endpoint = endpoint;
+    this.attempts++;
+    this.#attempting = true;
+    this.state = EXCHANGE.SENT;
+    endpoint.requestStarted();
+    const body = this.#body;
+    const bodyless = this.#requestEnded && body.octets === 0 && this.#requestTrailers === null;
+    const up = connection.http2.open(this.#outgoingHeaders(), bodyless, this.view.isHead, this);
+    this.up = up;
+    this.sentAt = 0;
+    this.#context.afterFlush(this);
+    if (this.#deadline > 0) this.#context.deadlines.schedule(this, this.#deadline);
+    else this.#context.deadlines.cancel(this);
+    if (body.octets > 0) {
+      const ends = this.#requestEnded && this.#requestTrailers === null;
+      // The client is owed credit for what has waited so far, but not for what an earlier attempt was given.
+      body.send(up, ends, this.down, this.#credited);
+      this.#credited = body.octets;
+      if (body.octets > REPLAY_LIMIT) body.release();
+    }
+    if (this.#requestTrailers !== null) up.connection.trailers(up, this.#requestTrailers);
+  }
+
+  /** The headers as they came, with what is left of the deadline when some of it has been spent here. */
+  #outgoingHeaders(): HeaderList {
+    const view = this.view;
+    if (this.#deadline === 0 || view.timeout === 0) return view.forward;
+    const left = this.#deadline - this.#context.clock.now();
+    if (view.timeout - left < 1) return view.forward;
+    return withValue(view.forward, 'grpc-timeout', formatTimeout(Math.max(0, left)));
+  }
+
+  // The request side
+
+  onRequestData(buf: Buffer, start: number, end: number, endStream: boolean): void {
+    if (endStream) this.#requestEnded = true;
+    const up = this.up;
+    if (this.state === EXCHANGE.WAITING) return this.#body.add(buf, start, end);
+    if (up === null) return this.down.connection.credit(this.down, end - start);
+    if (this.state === EXCHANGE.SENT && this.#body.complete) {
+      if (this.#body.octets + end - start > REPLAY_LIMIT) this.#body.release();
+      else this.#body.add(buf, start, end);
+      this.#credited = this.#body.octets;
+    }
+    up.connection.data(up, buf, start, end, endStream, this.down);
+  }
+
+  onRequestTrailers(list: HeaderList): void {
+    this.#requestEnded = true;
+    this.#requestTrailers = list;
+    if (this.up !== null) this.up.connection.trailers(this.up, list);
+  }
+
+  /** The client gave up on the stream, or its connection is gone. */
+  onClientReset(code: number): void {
+    if (this.state === EXCHANGE.DONE) return;
+    this.grpcStatus = this.view.isGrpc ? 1 : NO_GRPC_STATUS;
+    this.#endAttempt('canceled', code === ERROR.NO_ERROR ? ERROR.CANCEL : code);
+    this.#finish();
+  }
+
+  // The response side
+
+  onInformational(stream: Stream, list: HeaderList): void {
+    if (stream === this.up) this.down.connection.headers(this.down, list, false);
+  }
+
+  onResponse(stream: Stream, list: HeaderList, head: MessageHead, endStream: boolean): void {
+    if (stream !== this.up) return;
+    this.state = EXCHANGE.RESPONDING;
+    this.#body.release();
+    this.httpStatus = head.status;
+    const status = grpcStatusOf(list);
+    if (status !== NO_GRPC_STATUS) this.grpcStatus = status;
+    const down = this.down;
+    down.connection.headers(down, this.view.debug ? this.#withDebug(list) : list, endStream);
+    if (endStream) this.#responded();
+  }
+
+  onResponseData(stream: Stream, buf: Buffer, start: number, end: number, endStream: boolean): void {
+    if (stream !== this.up) return stream.connection.credit(stream, end - start);
+    this.down.connection.data(this.down, buf, start, end, endStream, stream);
+    if (endStream) this.#responded();
+  }
+
+  onResponseTrailers(stream: Stream, list: HeaderList): void {
+    if (stream !== this.up) return;
+    const status = grpcStatusOf(list);
+    if (status !== NO_GRPC_STATUS) this.grpcStatus = status;
+    this.down.connection.trailers(this.down, list);
+    this.#responded();
+  }
+
+  onUpstreamReset(stream: Stream, code: number, unprocessed: boolean, lost: boolean): void {
+    if (stream !== this.up || this.state === EXCHANGE.DONE) return;
+    const endpoint = this.endpoint as Endpoint;
+    const responding = this.state === EXCHANGE.RESPONDING;
+    this.up = null;
+    this.#endAttempt(lost ? 'closed' : 'reset', null);
+    if (unprocessed && !responding && this.#body.complete && this.#unprocessedRetries === 0) {
+      return this.#sendElsewhere(endpoint);
+    }
+    if (lost) {
+      const had = responding ? 'after the response headers' : 'before any response';
+      return this.refuse(
+        'upstream_closed',
+        `the connection to instance ${endpoint.id} of service "${this.service.name}" was lost ${had}`,
+      );
+    }
+    if (responding) {
+      this.down.connection.reset(this.down, code);
+      this.grpcStatus = this.view.isGrpc ? statusFromReset(code) : NO_GRPC_STATUS;
+      return this.#finish();
+    }
+    const message = `instance ${endpoint.id} of service "${this.service.name}" reset the stream with ${errorName(code)}`;
+    this.#answer('upstream_reset', message, statusFromReset(code));
+  }
+
+  /** gRFC A6, transparent retry: the instance certainly did not process the request, so it goes out once more. */
+  #sendElsewhere(endpoint: Endpoint): void {
+    this.#unprocessedRetries++;
+    this.#avoid = endpoint;
+    this.state = EXCHANGE.WAITING;
+    const slot = SERVICE.RETRIES + REASON_NAMES.indexOf('upstream_reset');
+    add(this.service.block, slot, 1);
+    this.reselect();
+  }
+
+  /** The instance has ended its answer. */
+  #responded(): void {
+    this.answeredAt = this.#context.clock.now();
+    const up = this.up as Stream;
+    this.up = null;
+    this.#recordAttempt(this.#failedStatus() ? 'error' : 'ok');
+    // An answer before the end of the request (RFC 9113 section 8.1): nobody needs the rest.
+    if (up.writable) up.connection.reset(up, ERROR.CANCEL);
+    if (!this.#requestEnded) this.down.connection.stopReceiving(this.down);
+    this.#finish();
+  }
+
+  /** What a caller would call an error of the instance: 5xx, or a gRPC status that is the server's fault (grpc-status UNKNOWN, ...). */
+  #failedStatus(): boolean {
+    if (this.httpStatus >= 500) return true;
+    switch (this.grpcStatus) {
+      case 2:
+      case 4:
+      case 8:
+      case 13:
+      case 14:
+      case 15:
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  // Ends
+
+  /** The deadline, or the limit on waiting, has come. */
+  expired(): void {
+    if (this.state === EXCHANGE.DONE) return;
+    const now = this.#context.clock.now();
+    const where = this.endpoint === null ? 'waiting for an instance' : `waiting for instance ${this.endpoint.id}`;
+    if (this.#deadline > 0 && now >= this.#deadline - 1) {
+      const whose =
+        this.view.timeout > 0 && this.#deadline - this.arrivedAt >= this.view.timeout - 1
+          ? "the client's deadline"
+          : 'the timeout of the service';
+      const after = Math.round(now - this.arrivedAt);
+      return this.refuse(
+        'deadline',
+        `${whose} passed after ${after} ms, ${where} of service "${this.service.name}" (attempts: ${this.attempts})`,
+      );
+    }
+    if (this.state !== EXCHANGE.WAITING) return;
+    const reason = this.service.known ? 'no_healthy' : 'no_instance';
+    const why = this.service.known
+      ? 'no instance had a free stream'
+      : `registry "${this.service.settings.registry}" has not answered`;
+    this.refuse(reason, `service "${this.service.name}": ${why} within ${WAIT_LIMIT} ms`);
+  }
+
+  /** Ends the exchange with an error of the sidecar's own. */
+  refuse(reason: Reason, message: string): void {
+    if (this.state === EXCHANGE.DONE) return;
+    this.#endAttempt(reason === 'deadline' ? 'deadline' : 'canceled', ERROR.CANCEL);
+    this.#answer(reason, message);
+  }
+
+  #answer(reason: Reason, message: string, grpcStatus?: number): void {
+    const down = this.down;
+    const connection = down.connection;
+    add(this.service.block, SERVICE.REJECTED + REASON_NAMES.indexOf(reason), 1);
+    if (this.state === EXCHANGE.RESPONDING) {
+      if (this.view.isGrpc) {
+        const trailers = localTrailers(reason, message);
+        this.grpcStatus = grpcStatusOf(trailers);
+        connection.trailers(down, trailers);
+        if (!this.#requestEnded) connection.stopReceiving(down);
+      } else connection.reset(down, ERROR.INTERNAL_ERROR);
+    } else {
+      const reply = localReply(reason, message, this.view.isGrpc, this.view.isHead, grpcStatus);
+      this.httpStatus = reply.httpStatus;
+      this.grpcStatus = reply.grpcStatus ?? NO_GRPC_STATUS;
+      connection.headers(down, this.view.debug ? this.#withDebug(reply.headers) : reply.headers, reply.body === null);
+      if (reply.body !== null) connection.data(down, reply.body, 0, reply.body.length, true, null);
+      if (!this.#requestEnded) connection.stopReceiving(down);
+    }
+    this.#finish();
+  }
+
+  /** Ends the attempt that is under way, if one is: the instance hears `code`. */
+  #endAttempt(result: UpstreamResult, code: number | null): void {
+    const up = this.up;
+    this.up = null;
+    if (up !== null && code !== null) up.connection.reset(up, code);
+    if (!this.#attempting) return;
+    this.answeredAt = this.#context.clock.now();
+    this.#recordAttempt(result);
+  }
+
+  #recordAttempt(result: UpstreamResult): void {
+    this.#attempting = false;
+    recordAttempt(this, UPSTREAM_RESULTS.indexOf(result));
+  }
+
+  #finish(): void {
+    this.service.stopWaiting(this);
+    this.state = EXCHANGE.DONE;
+    this.#context.deadlines.cancel(this);
+    const owed = this.#body.octets - this.#credited;
+    if (owed > 0) this.down.connection.creditConnection(owed);
+    this.#body.release();
+    this.service.inFlight--;
+    add(this.service.block, SERVICE.IN_FLIGHT, -1);
+    this.#context.afterFlush(this);
+  }
+
+  /** What this exchange wrote in this turn has been handed to the kernel, at `now`. */
+  flushed(now: number): void {
+    if (this.state === EXCHANGE.DONE) {
+      if (this.finishedAt !== 0) return;
+      this.finishedAt = now;
+      recordRequest(this);
+    } else if (this.sentAt === 0) this.sentAt = now;
+  }
+
+  #withDebug(list: HeaderList): HeaderList {
+    const fields = list.fields.slice();
+    fields.push('x-outrigger-attempts', String(this.attempts));
+    const record = this.endpoint?.record;
+    if (record !== undefined)
+      fields.push('x-outrigger-instance', record.address, 'x-outrigger-version', record.version ?? '');
+    return new HeaderList(fields, list.neverIndexed);
+  }
+}
+
+/** Answers a request that no service was found for. */
+export function refuseUnrouted(down: Stream, view: RequestView, context: ForwardingContext, ended: boolean): void {
+  const draining = context.draining;
+  const reason = draining ? 'shutting_down' : 'no_route';
+  const message = draining
+    ? 'the sidecar is shutting down'
+    : `no service for ${view.head.path} at authority "${view.head.authority}": name one in :authority or in the header x-outrigger-service, add a route, or set default_service`;
+  if (!draining) add(context.threadBlock, THREAD.UNROUTED, 1);
+  const reply = localReply(reason, message, view.isGrpc, view.isHead);
+  down.connection.headers(down, reply.headers, reply.body === null);
+  if (reply.body !== null) down.connection.data(down, reply.body, 0, reply.body.length, true, null);
+  if (!ended) down.connection.stopReceiving(down);
+}

@@ -1,0 +1,71 @@
+import type { Duplex } from 'node:stream';
+import { Connection } from '../../http2/connection.ts';
+import type { ConnectionOwner } from '../../http2/connection_owner.ts';
+import { ERROR } from '../../http2/frame/codes.ts';
+import type { MessageHead } from '../../http2/header_rules.ts';
+import type { HeaderList } from '../../http2/hpack/header_list.ts';
+import { DOWNSTREAM_LIMITS } from '../../http2/limits.ts';
+import type { ProtocolErrorToken } from '../../http2/protocol_errors.ts';
+import type { Stream } from '../../http2/streams/stream.ts';
+import type { ForwardingContext } from '../forwarding/context.ts';
+import { Exchange, refuseUnrouted } from '../forwarding/exchange.ts';
+import { requestView } from '../routing/request_view.ts';
+
+/** What a listener hears of its connections. */
+export interface DownstreamEvents {
+  onProtocolError(token: ProtocolErrorToken): void;
+  onClosed(connection: Downstream): void;
+}
+
+/** A connection from an app: each request on it becomes an exchange. */
+export class Downstream implements ConnectionOwner {
+  readonly http2: Connection;
+  readonly #context: ForwardingContext;
+  readonly #events: DownstreamEvents;
+
+  constructor(socket: Duplex, context: ForwardingContext, events: DownstreamEvents) {
+    this.#context = context;
+    this.#events = events;
+    this.http2 = new Connection(socket, 'server', this, DOWNSTREAM_LIMITS, context.flusher);
+  }
+
+  onRequest(stream: Stream, list: HeaderList, head: MessageHead, endStream: boolean): void {
+    const context = this.#context;
+    const view = requestView(list, head);
+    const service = context.draining ? null : context.router.route(view);
+    if (service === null) return refuseUnrouted(stream, view, context, endStream);
+    const exchange = new Exchange(stream, view, service, endStream, context);
+    stream.owner = exchange;
+    exchange.start();
+  }
+
+  onData(stream: Stream, buf: Buffer, start: number, end: number, endStream: boolean): void {
+    const exchange = stream.owner as Exchange | null;
+    if (exchange === null) this.http2.credit(stream, end - start);
+    else exchange.onRequestData(buf, start, end, endStream);
+  }
+
+  onTrailers(stream: Stream, list: HeaderList): void {
+    (stream.owner as Exchange | null)?.onRequestTrailers(list);
+  }
+
+  onReset(stream: Stream, code: number): void {
+    (stream.owner as Exchange | null)?.onClientReset(this.http2.failed ? ERROR.CANCEL : code);
+  }
+
+  onProtocolError(token: ProtocolErrorToken): void {
+    this.#events.onProtocolError(token);
+  }
+
+  onClosed(): void {
+    this.#events.onClosed(this);
+  }
+
+  onReady(): void {}
+  onInformational(): void {}
+  onResponse(): void {}
+  onStreamClosed(): void {}
+  onGoaway(): void {}
+  onCapacityChanged(): void {}
+  onPong(): void {}
+}

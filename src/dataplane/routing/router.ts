@@ -1,0 +1,73 @@
+import type { Routing } from '../../model/service.ts';
+import type { ServiceUpstream } from '../upstream/service_upstream.ts';
+import type { RequestView } from './request_view.ts';
+
+/** Hosts that are never a service to look up: the sidecar's own names, and IP addresses. */
+const NOT_A_SERVICE = /^(localhost|\d+\.\d+\.\d+\.\d+|\[.*\]|)$/;
+
+/** Where the router finds services, and asks for ones it has never heard of. */
+export interface ServiceDirectory {
+  get(name: string): ServiceUpstream | undefined;
+  /** A service that the registry is to be asked for; requests wait in it. */
+  discover(name: string): ServiceUpstream;
+}
+
+/**
+ * Which service a request is for: 1. `x-outrigger-service`; 2. the first matching route; 3. the host of `:authority`, when it
+ * names a service; 4. discovery of that host; 5. the default service. Decisions are kept on the request view until something
+ * that they rest on changes.
+ */
+export class Router {
+  /** Grows whenever an earlier decision may be wrong. */
+  epoch = 0;
+  readonly #directory: ServiceDirectory;
+  #routing: Routing;
+
+  constructor(directory: ServiceDirectory, routing: Routing) {
+    this.#directory = directory;
+    this.#routing = routing;
+  }
+
+  configure(routing: Routing): void {
+    this.#routing = routing;
+    this.epoch++;
+  }
+
+  /** The set of services, or what is known of one, changed. */
+  invalidate(): void {
+    this.epoch++;
+  }
+
+  /** Null: no rule names a service (`no_route`). */
+  route(view: RequestView): ServiceUpstream | null {
+    if (view.routedAt === this.epoch) return view.service;
+    const service = this.#decide(view);
+    view.service = service;
+    view.routedAt = this.epoch;
+    return service;
+  }
+
+  #decide(view: RequestView): ServiceUpstream | null {
+    const explicit = view.explicitService;
+    if (explicit !== null) return this.#named(explicit);
+    for (const route of this.#routing.routes) {
+      if (view.head.path.startsWith(route.path) && (route.host === null || route.host === view.host)) {
+        return this.#named(route.service);
+      }
+    }
+    const fallback = this.#routing.defaultService;
+    const known = this.#directory.get(view.host);
+    // A discovered name that turned out to have no instances is no answer while a default is there.
+    if (known !== undefined && !(known.isVacant && fallback !== null)) return known;
+    if (known === undefined && this.#routing.discover && !NOT_A_SERVICE.test(view.host)) {
+      return this.#directory.discover(view.host);
+    }
+    return fallback === null ? null : this.#named(fallback);
+  }
+
+  #named(name: string): ServiceUpstream | null {
+    const known = this.#directory.get(name);
+    if (known !== undefined) return known;
+    return this.#routing.discover ? this.#directory.discover(name) : null;
+  }
+}

@@ -1,0 +1,18 @@
+import type { Flusher } from '../../http2/flusher.ts';
+import type { ProtocolErrorToken } from '../../http2/protocol_errors.ts';
+import type { Block, Range } from '../../model/counters.ts';
+import type { Endpoint } from './endpoint.ts';
+
+/** What everything on the upstream side of a data thread shares. */
+export interface UpstreamContext {
+  readonly flusher: Flusher;
+  /** The counters of a range in this thread. */
+  block(range: Range): Block;
+  onProtocolError(token: ProtocolErrorToken): void;
+  onGoaway(endpoint: Endpoint, code: number, debug: string): void;
+  /** An instance became ready, failed or changed state: worth a line in the log. */
+  onEndpointState(endpoint: Endpoint, detail: string): void;
+  /** Nothing uses the endpoint's counters any more. */
+  onEndpointGone(service: string, endpoint: Endpoint): void;
+  random(): number;
+}

@@ -1,0 +1,236 @@
+import { backoffDelay, CONNECTION_BACKOFF } from '../../base/backoff.ts';
+import {
+  add,
+  type Block,
+  CONNECT_RESULTS,
+  CONNECTION_STATES,
+  type ConnectResult,
+  ENDPOINT,
+  ENDPOINT_STATES,
+  type EndpointState,
+} from '../../model/counters.ts';
+import { parseAddress, type Target } from '../../model/instance.ts';
+import type { EndpointRecord } from '../../model/snapshot.ts';
+import type { Candidate } from '../balancing/picker.ts';
+import type { UpstreamContext } from './context.ts';
+import { UpstreamConnection } from './upstream_connection.ts';
+
+/** How long streams of an instance that left the registry may go on before they are cut, in milliseconds. */
+const DRAIN_LIMIT = 600_000;
+
+/** What an endpoint tells the service it belongs to. */
+export interface EndpointOwner {
+  /** It became able or unable to take requests. */
+  endpointChanged(endpoint: Endpoint): void;
+  /** A stream slot became free on it. */
+  endpointFree(endpoint: Endpoint): void;
+  readonly connectionsPerInstance: number;
+  readonly name: string;
+}
+
+/**
+ * One instance as a data thread sees it: its connections, and whether requests can go there.
+ *
+ *                       +----------- GOAWAY, connection lost: redial at once ----------+
+ *                       v                                                               |
+ *     (added) --> connecting -- first connection ready --> ready -----------------------+
+ *                  |      ^                                  |
+ *           failed |      | backoff over                     | removed from the registry
+ *                  v      |                                  v
+ *                 backoff-+          (removed) --------> draining -- last stream --> (gone)
+ */
+export class Endpoint implements Candidate {
+  readonly id: string;
+  readonly target: Target;
+  record: EndpointRecord;
+  state: EndpointState = 'connecting';
+  /** Why it is out, for error messages; empty while it is ready. */
+  lastError = '';
+  /** Failed connection attempts in a row. */
+  failures = 0;
+  readonly block: Block;
+  versionBlock: Block;
+
+  readonly #owner: EndpointOwner;
+  readonly #context: UpstreamContext;
+  #connections: UpstreamConnection[] = [];
+  /** The connection that had a free slot last. */
+  #current: UpstreamConnection | null = null;
+  #retry: NodeJS.Timeout | null = null;
+  #drainTimer: NodeJS.Timeout | null = null;
+  #inFlight = 0;
+  #gone = false;
+
+  constructor(record: EndpointRecord, versionBlock: Block, owner: EndpointOwner, context: UpstreamContext) {
+    this.id = record.address;
+    this.record = record;
+    this.target = parseAddress(record.address) as Target;
+    this.block = context.block(record.counters);
+    this.versionBlock = versionBlock;
+    this.#owner = owner;
+    this.#context = context;
+    this.#setState('connecting');
+  }
+
+  get weight(): number {
+    return this.record.weight;
+  }
+
+  /** The first dial; apart from the constructor, so that the owner knows the endpoint when answers come. */
+  start(): void {
+    this.#dial();
+  }
+
+  /** A connection with a free stream slot, or null. */
+  freeConnection(): UpstreamConnection | null {
+    const current = this.#current;
+    if (current?.canOpen) return current;
+    for (const connection of this.#connections) {
+      if (connection.canOpen) {
+        this.#current = connection;
+        return connection;
+      }
+    }
+    return null;
+  }
+
+  /** Every connection is full: opens another if the limit allows and none is on its way. */
+  wantMore(): void {
+    if (this.state !== 'ready') return;
+    let open = 0;
+    for (const connection of [...this.#connections]) {
+      if (connection.state === 'connecting') return;
+      // No stream id is left: it finishes what it has, and makes room for another.
+      if (connection.http2.exhausted) connection.drain();
+      if (connection.state === 'ready') open++;
+    }
+    if (open < this.#owner.connectionsPerInstance) this.#dial();
+  }
+
+  /** A request was sent here, or ended. */
+  requestStarted(): void {
+    this.#inFlight++;
+    add(this.block, ENDPOINT.IN_FLIGHT, 1);
+  }
+
+  requestEnded(): void {
+    this.#inFlight--;
+    add(this.block, ENDPOINT.IN_FLIGHT, -1);
+    if (this.state === 'draining') this.#goneIfIdle();
+  }
+
+  /** Left the registry: no new requests, the running ones finish. */
+  drain(): void {
+    this.#stopRetry();
+    this.#setState('draining');
+    for (const connection of [...this.#connections]) connection.drain();
+    this.#drainTimer = setTimeout(() => this.destroy('drained for too long'), DRAIN_LIMIT);
+    this.#drainTimer.unref();
+    this.#goneIfIdle();
+  }
+
+  destroy(reason: string): void {
+    this.#stopRetry();
+    for (const connection of [...this.#connections]) connection.destroy(reason);
+  }
+
+  // From its connections
+
+  connectionReady(): void {
+    this.failures = 0;
+    this.lastError = '';
+    this.#count('ok');
+    if (this.state === 'connecting' || this.state === 'backoff') {
+      this.#setState('ready');
+      this.#context.onEndpointState(this, 'connected');
+      this.#owner.endpointChanged(this);
+    } else if (this.state === 'ready') this.#owner.endpointFree(this);
+  }
+
+  connectionDraining(): void {
+    if (this.state === 'ready') this.#replace();
+  }
+
+  slotFree(): void {
+    if (this.state === 'ready') this.#owner.endpointFree(this);
+  }
+
+  connectionChanged(): void {
+    for (let i = 0; i < CONNECTION_STATES.length; i++) {
+      let count = 0;
+      for (const connection of this.#connections) if (connection.state === CONNECTION_STATES[i]) count++;
+      this.block.view[this.block.base + ENDPOINT.CONNECTIONS + i] = count;
+    }
+  }
+
+  connectionClosed(connection: UpstreamConnection, wasReady: boolean, failure: ConnectResult, reason: string): void {
+    this.#connections = this.#connections.filter((other) => other !== connection);
+    if (this.#current === connection) this.#current = null;
+    this.connectionChanged();
+    if (this.state === 'draining') return this.#goneIfIdle();
+    if (!wasReady) {
+      this.#count(failure);
+      this.failures++;
+      this.lastError = reason;
+    }
+    if (this.#connections.some((other) => other.state === 'ready')) return;
+    if (wasReady) {
+      if (this.state === 'ready') {
+        this.lastError = reason;
+        this.#context.onEndpointState(this, reason);
+        this.#replace();
+      }
+    } else if (!this.#connections.some((other) => other.state === 'connecting')) this.#backOff();
+  }
+
+  /** The connection that served is going or gone: dial at once, and say whether requests can still go here. */
+  #replace(): void {
+    const ready = this.#connections.some((connection) => connection.state === 'ready');
+    if (!this.#connections.some((connection) => connection.state === 'connecting')) this.#dial();
+    if (ready) return;
+    this.#setState('connecting');
+    this.#owner.endpointChanged(this);
+  }
+
+  #backOff(): void {
+    const delay = backoffDelay(CONNECTION_BACKOFF, this.failures, () => this.#context.random());
+    this.#retry = setTimeout(() => {
+      this.#retry = null;
+      this.#dial();
+    }, delay);
+    this.#retry.unref();
+    const first = this.state !== 'backoff';
+    this.#setState('backoff');
+    if (first) {
+      this.#context.onEndpointState(this, this.lastError);
+      this.#owner.endpointChanged(this);
+    }
+  }
+
+  #dial(): void {
+    this.#connections.push(new UpstreamConnection(this, this.#context));
+    this.connectionChanged();
+  }
+
+  #goneIfIdle(): void {
+    if (this.#gone || this.#connections.length > 0 || this.#inFlight > 0) return;
+    this.#gone = true;
+    if (this.#drainTimer !== null) clearTimeout(this.#drainTimer);
+    this.#setState('unknown');
+    this.#context.onEndpointGone(this.#owner.name, this);
+  }
+
+  #stopRetry(): void {
+    if (this.#retry !== null) clearTimeout(this.#retry);
+    this.#retry = null;
+  }
+
+  #setState(state: EndpointState): void {
+    this.state = state;
+    this.block.view[this.block.base + ENDPOINT.STATE] = ENDPOINT_STATES.indexOf(state);
+  }
+
+  #count(result: ConnectResult): void {
+    add(this.block, ENDPOINT.CONNECTS + CONNECT_RESULTS.indexOf(result), 1);
+  }
+}

@@ -1,0 +1,364 @@
+import type { Duplex } from 'node:stream';
+import type { ConnectionOwner } from './connection_owner.ts';
+import type { Flusher } from './flusher.ts';
+import { DEFAULT_WINDOW, ERROR, MAX_STREAM_ID, MIN_MAX_FRAME_SIZE, PREFACE } from './frame/codes.ts';
+import { FrameReader } from './frame_reader.ts';
+import type { MessageHead } from './header_rules.ts';
+import { HeaderList } from './hpack/header_list.ts';
+import type { Limits } from './limits.ts';
+import type { ProtocolErrorToken } from './protocol_errors.ts';
+import { Receiver } from './receiver.ts';
+import { Sender } from './sender.ts';
+import { ownSettings } from './settings.ts';
+import { closeSide, STREAM_STATE, Stream } from './streams/stream.ts';
+
+/** How long a connection that ends in order or in error may take to write its last frames, in milliseconds. */
+const LINGER = 1_000;
+/** Ids of streams that we reset lately: what was already on its way for them is no error (RFC 9113 section 5.1, closed). */
+const REMEMBERED_RESETS = 64;
+const PING_DATA = Buffer.alloc(8);
+const TOO_LARGE = new HeaderList([':status', '431', 'content-length', '0']);
+
+/**
+ * One HTTP/2 connection over any duplex stream, in either role.
+ *
+ *     (constructed) -- peer's SETTINGS --> open -- GOAWAY either way --> draining -- last stream --> closed
+ *           \______________________________ \ ____ socket gone, fail(), destroy() _____________________/
+ *
+ * The owner opens or answers streams with the methods below and hears everything else through `ConnectionOwner`.
+ */
+export class Connection {
+  readonly server: boolean;
+  readonly owner: ConnectionOwner;
+  readonly sender: Sender;
+  readonly receiver: Receiver;
+  readonly streams = new Map<number, Stream>();
+  /** Bytes are no longer read: the connection failed or is closed. */
+  failed = false;
+  /** The peer sent GOAWAY, or we did: no new streams. */
+  draining = false;
+
+  readonly #socket: Duplex;
+  readonly #reader: FrameReader;
+  #prefaceAt: number;
+  #nextStreamId = 1;
+  /** Server role, after our final GOAWAY: streams above are ignored. */
+  #acceptUpTo = MAX_STREAM_ID;
+  #shutdownPing = false;
+  #closed = false;
+  #closeReason = 'the peer closed the connection';
+  readonly #resetIds = new Int32Array(REMEMBERED_RESETS);
+  #resetAt = 0;
+
+  constructor(socket: Duplex, role: 'client' | 'server', owner: ConnectionOwner, limits: Limits, flusher: Flusher) {
+    this.#socket = socket;
+    this.server = role === 'server';
+    this.owner = owner;
+    this.#prefaceAt = this.server ? 0 : PREFACE.length;
+    this.sender = new Sender(
+      socket,
+      flusher,
+      (source, octets) => source.connection.credit(source, octets),
+      (stream) => this.#localEnded(stream),
+    );
+    this.receiver = new Receiver(this, limits);
+    this.#reader = new FrameReader(this.receiver, MIN_MAX_FRAME_SIZE);
+    socket.on('data', (chunk: Buffer) => this.receive(chunk));
+    socket.on('error', (error: Error) => {
+      this.#closeReason = error.message;
+    });
+    // A half-closed HTTP/2 connection is of no use to either side.
+    socket.on('end', () => socket.end());
+    socket.on('close', () => this.#onSocketClosed());
+
+    if (!this.server) this.sender.raw(PREFACE);
+    this.sender.settings(ownSettings(limits, this.server));
+    this.sender.windowUpdate(0, limits.connectionWindow - DEFAULT_WINDOW);
+    this.sender.controlBacklog = 0;
+  }
+
+  /** Feeds bytes; public so that a protocol sniffer can hand over what it has read. */
+  receive(chunk: Buffer): void {
+    if (this.failed) return;
+    let from = 0;
+    while (this.#prefaceAt < PREFACE.length && from < chunk.length) {
+      if (chunk[from++] !== PREFACE[this.#prefaceAt++]) return this.fail(ERROR.PROTOCOL_ERROR, 'preface_bad');
+    }
+    if (from < chunk.length) this.#reader.read(chunk, from);
+  }
+
+  // Streams, for the owner
+
+  /** Client role: a stream can be opened now. */
+  get canOpen(): boolean {
+    return (
+      !this.draining &&
+      !this.failed &&
+      this.streams.size < this.sender.peer.maxConcurrentStreams &&
+      this.#nextStreamId <= MAX_STREAM_ID
+    );
+  }
+
+  /** No id is left (RFC 9113 section 5.1.1): the connection must be replaced. */
+  get exhausted(): boolean {
+    return this.#nextStreamId > MAX_STREAM_ID;
+  }
+
+  /** Client role: opens a stream. Only when `canOpen`. `noResponseBody` is true for HEAD. */
+  open(list: HeaderList, endStream: boolean, noResponseBody: boolean, owner: unknown): Stream {
+    const stream = new Stream(
+      this,
+      this.#nextStreamId,
+      this.sender.peer.initialWindowSize,
+      this.receiver.initialWindow,
+      owner,
+    );
+    stream.noResponseBody = noResponseBody;
+    this.#nextStreamId += 2;
+    this.streams.set(stream.id, stream);
+    this.sender.headers(stream, list, endStream);
+    return stream;
+  }
+
+  /** Server role: a header block that is not the last one of the message, or is (`endStream`). Ignored on an ended stream. */
+  headers(stream: Stream, list: HeaderList, endStream: boolean): void {
+    if (stream.writable) this.sender.headers(stream, list, endStream);
+  }
+
+  trailers(stream: Stream, list: HeaderList): void {
+    if (stream.writable) this.sender.trailers(stream, list);
+  }
+
+  /** Sends DATA; `source` is the stream it came from, which is credited when the socket took it (at once if it is dropped). */
+  data(stream: Stream, buf: Buffer, start: number, end: number, endStream: boolean, source: Stream | null): void {
+    if (stream.writable) this.sender.data(stream, buf, start, end, endStream, source);
+    else if (source !== null) source.connection.credit(source, end - start);
+  }
+
+  /** Ends a stream with RST_STREAM. The owner asked, so it is not told `onReset`. */
+  reset(stream: Stream, code: number): void {
+    if (stream.state === STREAM_STATE.CLOSED) return;
+    this.#rememberReset(stream.id);
+    this.sender.reset(stream.id, code);
+    this.#remove(stream);
+  }
+
+  /** The rest of what the peer sends on this stream is not wanted: reset without an error as soon as our side has ended. */
+  stopReceiving(stream: Stream): void {
+    stream.stopAfterEnd = true;
+    if (stream.state === STREAM_STATE.HALF_CLOSED_LOCAL) this.reset(stream, ERROR.NO_ERROR);
+  }
+
+  /** Octets that came on `stream` have been passed on: the peer may send as many more. */
+  credit(stream: Stream, octets: number): void {
+    this.creditConnection(octets);
+    if (!stream.readable) return;
+    const increment = stream.receiveWindow.consume(octets);
+    if (increment > 0) this.sender.windowUpdate(stream.id, increment);
+  }
+
+  creditConnection(octets: number): void {
+    if (this.failed) return;
+    const increment = this.receiver.window.consume(octets);
+    if (increment > 0) this.sender.windowUpdate(0, increment);
+  }
+
+  ping(): void {
+    this.sender.ping(false, PING_DATA, 0);
+  }
+
+  // Ending
+
+  /**
+   * Ends in order (RFC 9113 section 6.8). Server role: GOAWAY with the highest id, a round trip so that no stream in flight is
+   * lost, GOAWAY with the real last id; then, in both roles, closes when the last stream has ended.
+   */
+  shutdown(): void {
+    if (this.failed || this.draining) return;
+    this.draining = true;
+    if (this.server) {
+      this.sender.goaway(MAX_STREAM_ID, ERROR.NO_ERROR, '');
+      this.#shutdownPing = true;
+      this.ping();
+    } else {
+      this.sender.goaway(0, ERROR.NO_ERROR, '');
+      this.#closeIfDrained();
+    }
+  }
+
+  /** Ends at once, with GOAWAY; every open stream is told. */
+  fail(code: number, token: ProtocolErrorToken): void {
+    if (this.failed) return;
+    this.owner.onProtocolError(token);
+    this.#end(code, token, `protocol error: ${token}`);
+  }
+
+  /** Ends at once without an error of the peer's. */
+  destroy(reason: string): void {
+    if (!this.failed) this.#end(ERROR.NO_ERROR, '', reason);
+  }
+
+  #end(code: number, debug: string, reason: string): void {
+    this.sender.goaway(this.receiver.lastPeerStreamId, code, debug);
+    this.failed = true;
+    this.draining = true;
+    this.#closeReason = reason;
+    this.#dropStreams();
+    const socket = this.#socket;
+    const linger = setTimeout(() => socket.destroy(), LINGER);
+    linger.unref();
+    socket.once('close', () => clearTimeout(linger));
+    this.sender.end(() => socket.end(() => socket.destroy()));
+  }
+
+  // For the receiver
+
+  isIdle(streamId: number): boolean {
+    const ours = streamId % 2 === (this.server ? 0 : 1);
+    if (ours) return this.server || streamId >= this.#nextStreamId;
+    return !this.server || streamId > this.receiver.lastPeerStreamId;
+  }
+
+  wasReset(streamId: number): boolean {
+    return !this.server || this.#resetIds.includes(streamId);
+  }
+
+  acceptsStream(streamId: number): boolean {
+    return streamId <= this.#acceptUpTo;
+  }
+
+  addPeerStream(streamId: number, endStream: boolean): Stream {
+    const stream = new Stream(this, streamId, this.sender.peer.initialWindowSize, this.receiver.initialWindow, null);
+    if (endStream) stream.state = closeSide(stream.state, 'remote');
+    this.streams.set(streamId, stream);
+    return stream;
+  }
+
+  deliverData(stream: Stream, buf: Buffer, start: number, end: number, endStream: boolean): void {
+    if (endStream) stream.state = closeSide(stream.state, 'remote');
+    this.owner.onData(stream, buf, start, end, endStream);
+    if (endStream) this.#removeIfClosed(stream);
+  }
+
+  deliverResponse(stream: Stream, list: HeaderList, head: MessageHead, endStream: boolean): void {
+    if (endStream) stream.state = closeSide(stream.state, 'remote');
+    this.owner.onResponse(stream, list, head, endStream);
+    if (endStream) this.#removeIfClosed(stream);
+  }
+
+  deliverTrailers(stream: Stream, list: HeaderList): void {
+    stream.state = closeSide(stream.state, 'remote');
+    this.owner.onTrailers(stream, list);
+    this.#removeIfClosed(stream);
+  }
+
+  /** A stream broke a rule: RST_STREAM, and the owner is told. */
+  rejectStream(stream: Stream, code: number, token: ProtocolErrorToken): void {
+    this.owner.onProtocolError(token);
+    this.#rememberReset(stream.id);
+    this.sender.reset(stream.id, code);
+    this.closeStream(stream, code, false, false);
+  }
+
+  /** The same for an id that may have no stream. */
+  rejectStreamId(streamId: number, code: number, token: ProtocolErrorToken): void {
+    const stream = this.streams.get(streamId);
+    if (stream !== undefined) return this.rejectStream(stream, code, token);
+    this.owner.onProtocolError(token);
+    this.#rememberReset(streamId);
+    this.sender.reset(streamId, code);
+  }
+
+  /** A request whose header list is beyond our limit is answered, not reset (RFC 6585 section 5). */
+  rejectTooLarge(streamId: number, endStream: boolean): void {
+    this.owner.onProtocolError('header_list_too_large');
+    const stream = this.addPeerStream(streamId, endStream);
+    this.sender.headers(stream, TOO_LARGE, true);
+    if (!endStream) this.reset(stream, ERROR.NO_ERROR);
+  }
+
+  /** The stream ended by a reset, the peer's or ours. */
+  closeStream(stream: Stream, code: number, byPeer: boolean, unprocessed: boolean): void {
+    if (!this.#detach(stream)) return;
+    this.owner.onReset(stream, code, byPeer, unprocessed);
+    this.owner.onStreamClosed(stream);
+    this.#closeIfDrained();
+  }
+
+  pong(): void {
+    if (this.#shutdownPing) {
+      this.#shutdownPing = false;
+      this.#acceptUpTo = this.receiver.lastPeerStreamId;
+      this.sender.goaway(this.#acceptUpTo, ERROR.NO_ERROR, '');
+      this.#closeIfDrained();
+    }
+    this.owner.onPong();
+  }
+
+  peerGoaway(lastStreamId: number, code: number, debug: string): void {
+    this.draining = true;
+    if (!this.server) {
+      const unprocessed: Stream[] = [];
+      for (const stream of this.streams.values()) if (stream.id > lastStreamId) unprocessed.push(stream);
+      for (const stream of unprocessed) this.closeStream(stream, ERROR.REFUSED_STREAM, true, true);
+    }
+    this.owner.onGoaway(lastStreamId, code, debug);
+    this.#closeIfDrained();
+  }
+
+  // Life of a stream
+
+  #localEnded(stream: Stream): void {
+    if (stream.state === STREAM_STATE.CLOSED) this.#remove(stream);
+    else if (stream.stopAfterEnd) this.reset(stream, ERROR.NO_ERROR);
+  }
+
+  #removeIfClosed(stream: Stream): void {
+    if (stream.state === STREAM_STATE.CLOSED) this.#remove(stream);
+  }
+
+  #remove(stream: Stream): void {
+    if (!this.#detach(stream)) return;
+    this.owner.onStreamClosed(stream);
+    this.#closeIfDrained();
+  }
+
+  /** Takes the stream out of the table; false when it was out already. */
+  #detach(stream: Stream): boolean {
+    if (!this.streams.delete(stream.id)) return false;
+    stream.state = STREAM_STATE.CLOSED;
+    this.sender.forget(stream, (source, octets) => source.connection.credit(source, octets));
+    return true;
+  }
+
+  #rememberReset(streamId: number): void {
+    this.#resetIds[this.#resetAt] = streamId;
+    this.#resetAt = (this.#resetAt + 1) % REMEMBERED_RESETS;
+  }
+
+  #dropStreams(): void {
+    const streams = [...this.streams.values()];
+    for (const stream of streams) this.closeStream(stream, ERROR.CANCEL, false, false);
+  }
+
+  #closeIfDrained(): void {
+    if (!this.draining || this.failed || this.#shutdownPing || this.streams.size > 0) return;
+    this.failed = true;
+    this.#closeReason = 'drained';
+    const socket = this.#socket;
+    const linger = setTimeout(() => socket.destroy(), LINGER);
+    linger.unref();
+    socket.once('close', () => clearTimeout(linger));
+    this.sender.end(() => socket.end(() => socket.destroy()));
+  }
+
+  #onSocketClosed(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.failed = true;
+    this.draining = true;
+    this.#dropStreams();
+    this.sender.discard();
+    this.owner.onClosed(this.#closeReason);
+  }
+}

@@ -1,0 +1,168 @@
+import type { Duplex } from 'node:stream';
+import type { Stream } from './streams/stream.ts';
+
+/** Size of an output buffer. Most flushes fit one; more are chained. */
+const BUFFER_SIZE = 32 * 1024;
+/** Buffers kept for reuse per thread; beyond that they go to the garbage collector. */
+const MAX_FREE_BUFFERS = 256;
+/** From this many octets on, DATA goes out as a slice of the buffer it was read into, not as a copy. */
+const SLICE_THRESHOLD = 4 * 1024;
+
+const free: Buffer[] = [];
+
+function takeBuffer(): Buffer {
+  // Not from Node's shared pool: these live long and must own their memory.
+  return free.pop() ?? Buffer.allocUnsafeSlow(BUFFER_SIZE);
+}
+
+function giveBuffer(buffer: Buffer): void {
+  if (buffer.length === BUFFER_SIZE && free.length < MAX_FREE_BUFFERS) free.push(buffer);
+}
+
+/**
+ * What a connection is about to write. Frames are appended to a buffer taken from a pool of the thread; `flush` hands all of it
+ * to the socket in one write, and the buffers come back when that write has completed. Only one write is under way at a time:
+ * what is appended meanwhile goes with the next one, so a slow socket is seen at once, and the credit for DATA is given back
+ * to whoever sent it only when the socket took it.
+ */
+export class Output {
+  /** The buffer that is being filled and the offset of its first free octet; use after `reserve`. */
+  buffer: Buffer | null = null;
+  at = 0;
+  /** True while a write has not completed. */
+  writing = false;
+  /** Octets appended and not yet handed to the socket. */
+  pending = 0;
+
+  readonly #socket: Duplex;
+  readonly #written: () => void;
+  /** Start of the part of `buffer` that is not in `#segments` yet. */
+  #from = 0;
+  #segments: Buffer[] = [];
+  /** Full buffers of ours, to be returned to the pool with the next completed write. */
+  #full: Buffer[] = [];
+  #inFlight: Buffer[] = [];
+  /** stream, octets, stream, octets, ...: whom to credit when the next write, and the one under way, have completed. */
+  #credits: (Stream | number)[] = [];
+  #creditsInFlight: (Stream | number)[] = [];
+  readonly #onCredit: (stream: Stream, octets: number) => void;
+  readonly #onWritten = (error?: Error | null): void => this.#completed(error);
+
+  constructor(socket: Duplex, onCredit: (stream: Stream, octets: number) => void, onWritten: () => void) {
+    this.#socket = socket;
+    this.#onCredit = onCredit;
+    this.#written = onWritten;
+  }
+
+  /** Makes room for `octets` at `buffer[at]`. A request for more than a buffer holds gets one of its own. */
+  reserve(octets: number): Buffer {
+    const buffer = this.buffer;
+    if (buffer !== null && buffer.length - this.at >= octets) return buffer;
+    return this.#nextBuffer(octets);
+  }
+
+  /** Tells that the frames written from the offset that `reserve` left now end at `end`. */
+  commit(end: number): void {
+    this.pending += end - this.at;
+    this.at = end;
+  }
+
+  /** Appends payload octets, which stay valid and unchanged until they are written. `source` is credited then. */
+  payload(buf: Buffer, start: number, end: number, source: Stream | null): void {
+    const length = end - start;
+    if (length < SLICE_THRESHOLD) {
+      const out = this.reserve(length);
+      if (length < 64) {
+        let at = this.at;
+        for (let i = start; i < end; i++) out[at++] = buf[i] as number;
+      } else {
+        buf.copy(out, this.at, start, end);
+      }
+      this.commit(this.at + length);
+    } else {
+      this.#cut();
+      this.#segments.push(start === 0 && end === buf.length ? buf : buf.subarray(start, end));
+      this.pending += length;
+    }
+    if (source !== null) this.#credits.push(source, length);
+  }
+
+  /** Writes all that was appended, unless a write is still under way: then its completion does. */
+  flush(): void {
+    if (this.writing || this.pending === 0) return;
+    this.writing = true;
+    this.pending = 0;
+    const credits = this.#creditsInFlight;
+    this.#creditsInFlight = this.#credits;
+    this.#credits = credits;
+    const segments = this.#segments;
+    const buffer = this.buffer as Buffer;
+    if (segments.length === 0) {
+      const whole = buffer.subarray(0, this.at);
+      this.#inFlight.push(buffer);
+      this.#reset();
+      this.#socket.write(whole, this.#onWritten);
+      return;
+    }
+    this.#cut();
+    for (const full of this.#full) this.#inFlight.push(full);
+    this.#full.length = 0;
+    if (this.buffer !== null) this.#inFlight.push(this.buffer);
+    this.#reset();
+    this.#segments = [];
+    const last = segments.length - 1;
+    this.#socket.cork();
+    for (let i = 0; i < last; i++) this.#socket.write(segments[i] as Buffer);
+    this.#socket.write(segments[last] as Buffer, this.#onWritten);
+    this.#socket.uncork();
+  }
+
+  /** Gives everything back; nothing is written after this. Credits that are still owed are paid, so that no window is lost. */
+  discard(): void {
+    if (this.buffer !== null) giveBuffer(this.buffer);
+    for (const full of this.#full) giveBuffer(full);
+    this.#full.length = 0;
+    this.#segments = [];
+    this.#reset();
+    this.pending = 0;
+    this.#pay(this.#creditsInFlight);
+    this.#pay(this.#credits);
+  }
+
+  #reset(): void {
+    this.buffer = null;
+    this.at = 0;
+    this.#from = 0;
+  }
+
+  /** Closes the part of the current buffer that is filled, as a segment. */
+  #cut(): void {
+    if (this.buffer === null || this.at === this.#from) return;
+    this.#segments.push(this.buffer.subarray(this.#from, this.at));
+    this.#from = this.at;
+  }
+
+  #nextBuffer(octets: number): Buffer {
+    if (this.buffer !== null) {
+      this.#cut();
+      this.#full.push(this.buffer);
+    }
+    this.#reset();
+    this.buffer = octets > BUFFER_SIZE ? Buffer.allocUnsafeSlow(octets) : takeBuffer();
+    return this.buffer;
+  }
+
+  #completed(error: Error | null | undefined): void {
+    for (const buffer of this.#inFlight) giveBuffer(buffer);
+    this.#inFlight.length = 0;
+    this.writing = false;
+    this.#pay(this.#creditsInFlight);
+    // A failed write is followed by the socket's close event, which is where a connection ends.
+    if (!error) this.#written();
+  }
+
+  #pay(credits: (Stream | number)[]): void {
+    for (let i = 0; i < credits.length; i += 2) this.#onCredit(credits[i] as Stream, credits[i + 1] as number);
+    credits.length = 0;
+  }
+}

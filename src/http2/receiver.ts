@@ -1,0 +1,440 @@
+import { performance } from 'node:perf_hooks';
+import { Budget } from './budget.ts';
+import type { Connection } from './connection.ts';
+import { ReceiveWindow } from './flow_window.ts';
+import { DEFAULT_WINDOW, ERROR, FLAG, FRAME } from './frame/codes.ts';
+import { readUint31, readUint32 } from './frame/read.ts';
+import type { FrameSink } from './frame_reader.ts';
+import { HeaderBlock } from './header_block.ts';
+import { type MessagePart, messageHead } from './header_rules.ts';
+import { HpackDecoder } from './hpack/decoder.ts';
+import type { HeaderList } from './hpack/header_list.ts';
+import type { Limits } from './limits.ts';
+import type { ProtocolErrorToken } from './protocol_errors.ts';
+import { readSettings } from './settings.ts';
+import type { Stream } from './streams/stream.ts';
+
+const now = (): number => performance.now();
+
+/**
+ * The receiving half of a connection: every frame the peer sends, held against RFC 9113, turned into calls to the owner.
+ * A breach that concerns one stream ends the stream; one that concerns the connection ends the connection.
+ */
+export class Receiver implements FrameSink {
+  readonly window: ReceiveWindow;
+  /** What new streams get; ours once the peer has acknowledged it (section 6.9.2). */
+  initialWindow = DEFAULT_WINDOW;
+  /** The highest stream id that the peer opened. */
+  lastPeerStreamId = 0;
+
+  readonly #connection: Connection;
+  readonly #limits: Limits;
+  readonly #decoder: HpackDecoder;
+  readonly #block: HeaderBlock;
+  readonly #overhead: Budget;
+  readonly #resets: Budget;
+  #settingsReceived = false;
+  #settingsAcks = 1;
+  #goawayLastId = 0x7fffffff;
+  /** Streams that the peer opened: when ids have no gaps, a lower id is one that was closed. */
+  #opened = 0;
+  /** The stream whose DATA frame is arriving; null when its octets are to be dropped. */
+  #dataStream: Stream | null = null;
+  #dataEnds = false;
+  /** Octets of a padded DATA frame that were not content so far. */
+  #paddedLeft = 0;
+
+  constructor(connection: Connection, limits: Limits) {
+    this.#connection = connection;
+    this.#limits = limits;
+    this.#decoder = new HpackDecoder(limits.headerTableSize, limits.maxHeaderListSize);
+    this.#block = new HeaderBlock(limits);
+    this.window = new ReceiveWindow(limits.connectionWindow);
+    const at = now();
+    this.#overhead = new Budget(limits.maxOverheadFrames, at);
+    this.#resets = new Budget(limits.maxResets, at);
+  }
+
+  get closed(): boolean {
+    return this.#connection.failed;
+  }
+
+  frameError(token: ProtocolErrorToken): void {
+    const size = token === 'frame_too_large';
+    this.#connection.fail(size ? ERROR.FRAME_SIZE_ERROR : ERROR.PROTOCOL_ERROR, token);
+  }
+
+  frame(type: number, flags: number, streamId: number, buf: Buffer, start: number, end: number): void {
+    if (this.#block.streamId !== 0 && type !== FRAME.CONTINUATION) return this.#protocol('continuation_expected');
+    if (!this.#settingsReceived && type !== FRAME.SETTINGS) return this.#protocol('first_frame_not_settings');
+    switch (type) {
+      case FRAME.HEADERS:
+        return this.#headers(flags, streamId, buf, start, end);
+      case FRAME.PRIORITY:
+        return this.#priority(streamId, buf, start, end);
+      case FRAME.RST_STREAM:
+        return this.#rstStream(streamId, buf, start, end);
+      case FRAME.SETTINGS:
+        return this.#settings(flags, streamId, buf, start, end);
+      case FRAME.PUSH_PROMISE:
+        return this.#protocol('push_promise');
+      case FRAME.PING:
+        return this.#ping(flags, streamId, buf, start, end);
+      case FRAME.GOAWAY:
+        return this.#goaway(streamId, buf, start, end);
+      case FRAME.WINDOW_UPDATE:
+        return this.#windowUpdate(streamId, buf, start, end);
+      case FRAME.CONTINUATION:
+        return this.#continuation(flags, streamId, buf, start, end);
+      default:
+        // Unknown types are ignored (section 4.1), but not for free.
+        this.#spend();
+    }
+  }
+
+  // DATA, section 6.1
+
+  dataBegin(streamId: number, flags: number, length: number): void {
+    this.#dataStream = null;
+    if (this.#block.streamId !== 0) return this.#protocol('continuation_expected');
+    if (!this.#settingsReceived) return this.#protocol('first_frame_not_settings');
+    if (streamId === 0) return this.#protocol('data_on_stream_zero');
+    if (!this.window.receive(length)) {
+      return this.#connection.fail(ERROR.FLOW_CONTROL_ERROR, 'data_beyond_connection_window');
+    }
+    this.#dataEnds = (flags & FLAG.END_STREAM) !== 0;
+    if (length === 0 && !this.#dataEnds && !this.#spend()) return;
+    const stream = this.#connection.streams.get(streamId);
+    if (stream === undefined) {
+      if (this.#connection.isIdle(streamId)) return this.#protocol('data_on_idle_stream');
+      this.#connection.creditConnection(length);
+      if (!this.#connection.wasReset(streamId)) {
+        this.#connection.rejectStreamId(streamId, ERROR.STREAM_CLOSED, 'data_on_closed_stream');
+      }
+      return;
+    }
+    if (!stream.readable) {
+      this.#connection.creditConnection(length);
+      return this.#rejectStream(stream, ERROR.STREAM_CLOSED, 'data_on_closed_stream');
+    }
+    if (!stream.receiveWindow.receive(length)) {
+      this.#connection.creditConnection(length);
+      return this.#rejectStream(stream, ERROR.FLOW_CONTROL_ERROR, 'data_beyond_stream_window');
+    }
+    if (!stream.headersReceived) {
+      this.#connection.creditConnection(length);
+      return this.#rejectStream(stream, ERROR.PROTOCOL_ERROR, 'data_before_headers');
+    }
+    this.#dataStream = stream;
+    // The owner never sees padding, so it is credited here, once the content has ended and its length is known.
+    this.#paddedLeft = (flags & FLAG.PADDED) !== 0 ? length : 0;
+  }
+
+  data(buf: Buffer, start: number, end: number, last: boolean): void {
+    const stream = this.#dataStream;
+    if (stream === null) return;
+    const length = end - start;
+    if (this.#paddedLeft > 0) {
+      this.#paddedLeft -= length;
+      if (last) {
+        this.#connection.credit(stream, this.#paddedLeft);
+        this.#paddedLeft = 0;
+      }
+    }
+    // Reset by our owner while the frame was arriving in parts.
+    if (!stream.readable) {
+      this.#connection.creditConnection(length);
+      return;
+    }
+    const ends = last && this.#dataEnds;
+    if (stream.expectedOctets >= 0) {
+      stream.expectedOctets -= length;
+      if (stream.expectedOctets < 0 || (ends && stream.expectedOctets !== 0)) {
+        const token = stream.expectedOctets < 0 ? 'data_beyond_content_length' : 'data_short_of_content_length';
+        this.#connection.creditConnection(length);
+        return this.#rejectStream(stream, ERROR.PROTOCOL_ERROR, token);
+      }
+    }
+    if (length === 0 && !ends) return;
+    this.#connection.deliverData(stream, buf, start, end, ends);
+  }
+
+  // HEADERS and CONTINUATION, sections 6.2 and 6.10
+
+  #headers(flags: number, streamId: number, buf: Buffer, start: number, end: number): void {
+    if (streamId === 0) return this.#protocol('headers_on_stream_zero');
+    let from = start;
+    let to = end;
+    if ((flags & FLAG.PADDED) !== 0) {
+      if (from === to) return this.#connection.fail(ERROR.FRAME_SIZE_ERROR, 'headers_too_short');
+      to -= buf[from++] as number;
+    }
+    if ((flags & FLAG.PRIORITY) !== 0) {
+      if (to - from < 5) return this.#connection.fail(ERROR.FRAME_SIZE_ERROR, 'headers_too_short');
+      if (readUint31(buf, from) === streamId) return this.#protocol('headers_self_dependency');
+      from += 5;
+    }
+    if (to < from) return this.#protocol('headers_padding_too_long');
+    const endStream = (flags & FLAG.END_STREAM) !== 0;
+    if ((flags & FLAG.END_HEADERS) !== 0) return this.#headerBlock(streamId, endStream, buf, from, to);
+    this.#block.begin(streamId, endStream);
+    this.#addFragment(buf, from, to);
+  }
+
+  #continuation(flags: number, streamId: number, buf: Buffer, start: number, end: number): void {
+    if (this.#block.streamId === 0 || this.#block.streamId !== streamId) {
+      return this.#protocol('continuation_unexpected');
+    }
+    if (!this.#addFragment(buf, start, end)) return;
+    if ((flags & FLAG.END_HEADERS) === 0) return;
+    const endStream = this.#block.endStream;
+    const block = this.#block.finish();
+    this.#headerBlock(streamId, endStream, block, 0, block.length);
+  }
+
+  #addFragment(buf: Buffer, start: number, end: number): boolean {
+    const refused = this.#block.add(buf, start, end);
+    if (refused !== null) this.#connection.fail(ERROR.ENHANCE_YOUR_CALM, refused);
+    return refused === null;
+  }
+
+  #headerBlock(streamId: number, endStream: boolean, buf: Buffer, start: number, end: number): void {
+    const connection = this.#connection;
+    const stream = connection.streams.get(streamId);
+    if (stream === undefined && connection.server && !this.#newStreamIdOk(streamId)) return;
+    // Decoded whatever becomes of the stream: the dynamic table is the connection's (RFC 7541 section 2.2).
+    const list = this.#decoder.decode(buf, start, end);
+    if (list === null) return connection.fail(ERROR.COMPRESSION_ERROR, this.#decoder.error as ProtocolErrorToken);
+    if (stream === undefined) {
+      if (connection.server) return this.#request(streamId, list, endStream);
+      if (connection.isIdle(streamId)) return this.#protocol('headers_on_idle_stream');
+      return; // An answer that crossed our reset.
+    }
+    if (!stream.readable) return this.#rejectStream(stream, ERROR.STREAM_CLOSED, 'headers_after_end_stream');
+    if (stream.headersReceived) return this.#trailers(stream, list, endStream);
+    this.#response(stream, list, endStream);
+  }
+
+  /** Section 5.1.1: odd, and above all before. */
+  #newStreamIdOk(streamId: number): boolean {
+    if (streamId % 2 === 0) {
+      this.#protocol('stream_id_even');
+      return false;
+    }
+    if (streamId <= this.lastPeerStreamId) {
+      const noGaps = this.#opened * 2 - 1 === this.lastPeerStreamId;
+      if (noGaps) this.#connection.fail(ERROR.STREAM_CLOSED, 'headers_on_closed_stream');
+      else this.#protocol('stream_id_backwards');
+      return false;
+    }
+    this.lastPeerStreamId = streamId;
+    this.#opened++;
+    return true;
+  }
+
+  #request(streamId: number, list: HeaderList, endStream: boolean): void {
+    const connection = this.#connection;
+    if (!connection.acceptsStream(streamId)) return; // After our GOAWAY: ignored, the client retries elsewhere (section 6.8).
+    if (connection.streams.size >= this.#limits.maxConcurrentStreams) {
+      connection.rejectStreamId(streamId, ERROR.REFUSED_STREAM, 'streams_beyond_limit');
+      this.#spendReset();
+      return;
+    }
+    if (list.tooLarge) {
+      connection.rejectTooLarge(streamId, endStream);
+      return;
+    }
+    const head = messageHead(list, 'request');
+    if (head.error !== null) return this.#malformed(streamId, head.error);
+    if (endStream && head.contentLength > 0) return this.#malformed(streamId, 'data_short_of_content_length');
+    const stream = connection.addPeerStream(streamId, endStream);
+    stream.headersReceived = true;
+    stream.expectedOctets = head.contentLength;
+    connection.owner.onRequest(stream, list, head, endStream);
+  }
+
+  #malformed(streamId: number, token: ProtocolErrorToken): void {
+    this.#connection.rejectStreamId(streamId, ERROR.PROTOCOL_ERROR, token);
+    this.#spendReset();
+  }
+
+  #response(stream: Stream, list: HeaderList, endStream: boolean): void {
+    const connection = this.#connection;
+    const error = this.#check(list, 'response');
+    if (error !== null) return this.#rejectStream(stream, ERROR.PROTOCOL_ERROR, error);
+    const head = messageHead(list, 'response');
+    if (head.status < 200) {
+      // 101 does not exist in HTTP/2 (section 8.6), and an interim answer cannot be the end (section 8.1).
+      if (endStream || head.status === 101)
+        return this.#rejectStream(stream, ERROR.PROTOCOL_ERROR, 'pseudo_status_bad');
+      return connection.owner.onInformational(stream, list);
+    }
+    stream.headersReceived = true;
+    const bodyless = stream.noResponseBody || head.status === 204 || head.status === 304;
+    if (!bodyless) stream.expectedOctets = head.contentLength;
+    if (endStream && stream.expectedOctets > 0) {
+      return this.#rejectStream(stream, ERROR.PROTOCOL_ERROR, 'data_short_of_content_length');
+    }
+    connection.deliverResponse(stream, list, head, endStream);
+  }
+
+  #trailers(stream: Stream, list: HeaderList, endStream: boolean): void {
+    if (!endStream) return this.#rejectStream(stream, ERROR.PROTOCOL_ERROR, 'trailers_without_end_stream');
+    const error = this.#check(list, 'trailers');
+    if (error !== null) return this.#rejectStream(stream, ERROR.PROTOCOL_ERROR, error);
+    if (stream.expectedOctets > 0) {
+      return this.#rejectStream(stream, ERROR.PROTOCOL_ERROR, 'data_short_of_content_length');
+    }
+    this.#connection.deliverTrailers(stream, list);
+  }
+
+  #check(list: HeaderList, part: MessagePart): ProtocolErrorToken | null {
+    return list.tooLarge ? 'header_list_too_large' : messageHead(list, part).error;
+  }
+
+  // The other frames
+
+  /** Section 6.3. Deprecated and ignored, but its form is still checked. */
+  #priority(streamId: number, buf: Buffer, start: number, end: number): void {
+    if (streamId === 0) return this.#protocol('priority_on_stream_zero');
+    if (end - start !== 5) {
+      this.#connection.rejectStreamId(streamId, ERROR.FRAME_SIZE_ERROR, 'priority_size');
+      return;
+    }
+    if (readUint31(buf, start) === streamId) {
+      this.#connection.rejectStreamId(streamId, ERROR.PROTOCOL_ERROR, 'priority_self_dependency');
+      return;
+    }
+    this.#spend();
+  }
+
+  /** Section 6.4. */
+  #rstStream(streamId: number, buf: Buffer, start: number, end: number): void {
+    if (streamId === 0) return this.#protocol('rst_stream_on_stream_zero');
+    if (end - start !== 4) return this.#connection.fail(ERROR.FRAME_SIZE_ERROR, 'rst_stream_size');
+    const stream = this.#connection.streams.get(streamId);
+    if (stream === undefined) {
+      if (this.#connection.isIdle(streamId)) return this.#protocol('rst_stream_on_idle_stream');
+      this.#spend();
+      return;
+    }
+    const code = readUint32(buf, start);
+    this.#connection.closeStream(stream, code, true, code === ERROR.REFUSED_STREAM);
+    this.#spendReset();
+  }
+
+  /** Section 6.5. */
+  #settings(flags: number, streamId: number, buf: Buffer, start: number, end: number): void {
+    const connection = this.#connection;
+    if (streamId !== 0) return this.#protocol('settings_on_stream');
+    if ((flags & FLAG.ACK) !== 0) {
+      if (end !== start) return connection.fail(ERROR.FRAME_SIZE_ERROR, 'settings_ack_with_payload');
+      if (!this.#settingsReceived) return this.#protocol('first_frame_not_settings');
+      if (this.#settingsAcks-- === 0) return this.#protocol('settings_ack_unexpected');
+      return this.#ownSettingsAcknowledged();
+    }
+    if ((end - start) % 6 !== 0) return connection.fail(ERROR.FRAME_SIZE_ERROR, 'settings_size');
+    const first = !this.#settingsReceived;
+    this.#settingsReceived = true;
+    if (!first && !this.#spend()) return;
+    const peer = connection.sender.peer;
+    const previousWindow = peer.initialWindowSize;
+    const refused = readSettings(buf, start, end, connection.server, peer);
+    if (refused !== null) {
+      const window = refused === 'settings_initial_window';
+      return connection.fail(window ? ERROR.FLOW_CONTROL_ERROR : ERROR.PROTOCOL_ERROR, refused);
+    }
+    connection.sender.settingsAck();
+    if (!connection.sender.applyPeerSettings(previousWindow, connection.streams.values())) {
+      return connection.fail(ERROR.FLOW_CONTROL_ERROR, 'settings_initial_window_overflow');
+    }
+    if (first) connection.owner.onReady();
+    else connection.owner.onCapacityChanged();
+  }
+
+  #ownSettingsAcknowledged(): void {
+    const size = this.#limits.streamWindow;
+    this.initialWindow = size;
+    for (const stream of this.#connection.streams.values()) stream.receiveWindow.resize(size);
+  }
+
+  /** Section 6.7. */
+  #ping(flags: number, streamId: number, buf: Buffer, start: number, end: number): void {
+    if (streamId !== 0) return this.#protocol('ping_on_stream');
+    if (end - start !== 8) return this.#connection.fail(ERROR.FRAME_SIZE_ERROR, 'ping_size');
+    if ((flags & FLAG.ACK) !== 0) {
+      this.#connection.pong();
+      return;
+    }
+    if (!this.#spend()) return;
+    this.#connection.sender.ping(true, buf, start);
+    this.#checkBacklog();
+  }
+
+  /** Section 6.8. */
+  #goaway(streamId: number, buf: Buffer, start: number, end: number): void {
+    if (streamId !== 0) return this.#protocol('goaway_on_stream');
+    if (end - start < 8) return this.#connection.fail(ERROR.FRAME_SIZE_ERROR, 'goaway_size');
+    const lastId = readUint31(buf, start);
+    if (lastId > this.#goawayLastId) return this.#protocol('goaway_last_id_grew');
+    if (!this.#spend()) return;
+    this.#goawayLastId = lastId;
+    const debugEnd = Math.min(end, start + 8 + 128);
+    this.#connection.peerGoaway(lastId, readUint32(buf, start + 4), buf.toString('latin1', start + 8, debugEnd));
+  }
+
+  /** Section 6.9. */
+  #windowUpdate(streamId: number, buf: Buffer, start: number, end: number): void {
+    const connection = this.#connection;
+    if (end - start !== 4) return connection.fail(ERROR.FRAME_SIZE_ERROR, 'window_update_size');
+    const increment = readUint31(buf, start);
+    if (streamId === 0) {
+      if (increment === 0) return this.#protocol('window_update_zero_on_connection');
+      if (!connection.sender.window.grow(increment)) {
+        return connection.fail(ERROR.FLOW_CONTROL_ERROR, 'window_overflow_connection');
+      }
+      return connection.sender.windowGrew(null);
+    }
+    const stream = connection.streams.get(streamId);
+    if (stream === undefined) {
+      if (connection.isIdle(streamId)) return this.#protocol('window_update_on_idle_stream');
+      this.#spend();
+      return;
+    }
+    if (increment === 0) return this.#rejectStream(stream, ERROR.PROTOCOL_ERROR, 'window_update_zero');
+    if (!stream.sendWindow.grow(increment)) {
+      return this.#rejectStream(stream, ERROR.FLOW_CONTROL_ERROR, 'window_overflow_stream');
+    }
+    connection.sender.windowGrew(stream);
+  }
+
+  // Verdicts
+
+  #protocol(token: ProtocolErrorToken): void {
+    this.#connection.fail(ERROR.PROTOCOL_ERROR, token);
+  }
+
+  #rejectStream(stream: Stream, code: number, token: ProtocolErrorToken): void {
+    this.#connection.rejectStream(stream, code, token);
+    this.#spendReset();
+  }
+
+  /** One frame that carries nothing; false when there were too many and the connection has ended. */
+  #spend(): boolean {
+    if (this.#overhead.take(now)) return true;
+    this.#connection.fail(ERROR.ENHANCE_YOUR_CALM, 'overhead_flood');
+    return false;
+  }
+
+  #spendReset(): void {
+    if (!this.#resets.take(now)) this.#connection.fail(ERROR.ENHANCE_YOUR_CALM, 'reset_flood');
+    else this.#checkBacklog();
+  }
+
+  /** A peer that makes us answer and does not read. */
+  #checkBacklog(): void {
+    if (this.#connection.sender.controlBacklog > this.#limits.maxBufferedControl) {
+      this.#connection.fail(ERROR.ENHANCE_YOUR_CALM, 'control_backlog');
+    }
+  }
+}

@@ -1,0 +1,306 @@
+import type { Duplex } from 'node:stream';
+import { SendWindow } from './flow_window.ts';
+import type { Flusher } from './flusher.ts';
+import { DEFAULT_WINDOW, FLAG, FRAME, FRAME_HEADER_SIZE } from './frame/codes.ts';
+import {
+  PING_SIZE,
+  RST_STREAM_SIZE,
+  WINDOW_UPDATE_SIZE,
+  writeFrameHeader,
+  writeGoaway,
+  writePing,
+  writeRstStream,
+  writeSettings,
+  writeSettingsAck,
+  writeWindowUpdate,
+} from './frame/write.ts';
+import { HpackEncoder } from './hpack/encoder.ts';
+import type { HeaderList } from './hpack/header_list.ts';
+import { Output } from './output.ts';
+import { initialPeerSettings, type PeerSettings } from './settings.ts';
+import { closeSide, type Stream } from './streams/stream.ts';
+
+/** A block above this is not worth holding a slice of a much larger read buffer for: it is copied. */
+const COPY_WAITING_BELOW = 16 * 1024;
+
+/**
+ * The sending half of a connection: frames into the output, within the peer's windows and frame size. What does not fit a window
+ * waits on its stream; it is bounded by the credit that was granted to whoever sent it.
+ */
+export class Sender {
+  readonly peer: PeerSettings = initialPeerSettings();
+  readonly window = new SendWindow(DEFAULT_WINDOW);
+  /** Octets of control frames appended since the socket last took everything: what a peer that does not read can pile up. */
+  controlBacklog = 0;
+
+  readonly #output: Output;
+  readonly #encoder = new HpackEncoder();
+  readonly #flusher: Flusher;
+  readonly #onStreamDone: (stream: Stream) => void;
+  #dirty = false;
+  #ended = false;
+  #afterLastWrite: (() => void) | null = null;
+  /** Streams with DATA that waits for a window of the connection or their own, served in turn. */
+  #queue: Stream[] = [];
+  #purgeAt = 1024;
+
+  constructor(
+    socket: Duplex,
+    flusher: Flusher,
+    onCredit: (source: Stream, octets: number) => void,
+    onStreamDone: (stream: Stream) => void,
+  ) {
+    this.#flusher = flusher;
+    this.#onStreamDone = onStreamDone;
+    this.#output = new Output(socket, onCredit, () => this.#written());
+  }
+
+  /** Octets waiting for the socket. */
+  get backlog(): number {
+    return this.#output.pending;
+  }
+
+  flush(): void {
+    this.#dirty = false;
+    this.#output.flush();
+  }
+
+  /** After this nothing is appended any more; `then` runs when everything has been written. */
+  end(then: () => void): void {
+    this.#ended = true;
+    this.#afterLastWrite = then;
+    this.flush();
+    if (!this.#output.writing) this.#written();
+  }
+
+  discard(): void {
+    this.#ended = true;
+    this.#queue = [];
+    this.#output.discard();
+  }
+
+  raw(bytes: Buffer): void {
+    if (this.#ended) return;
+    this.#output.payload(bytes, 0, bytes.length, null);
+    this.#mark();
+  }
+
+  settings(settings: readonly number[]): void {
+    const size = FRAME_HEADER_SIZE + settings.length * 3;
+    const out = this.#control(size);
+    if (out !== null) this.#output.commit(writeSettings(out, this.#output.at, settings));
+  }
+
+  settingsAck(): void {
+    const out = this.#control(FRAME_HEADER_SIZE);
+    if (out !== null) this.#output.commit(writeSettingsAck(out, this.#output.at));
+  }
+
+  ping(ack: boolean, data: Uint8Array, start: number): void {
+    const out = this.#control(PING_SIZE);
+    if (out !== null) this.#output.commit(writePing(out, this.#output.at, ack, data, start));
+  }
+
+  goaway(lastStreamId: number, code: number, debug: string): void {
+    const out = this.#control(FRAME_HEADER_SIZE + 8 + debug.length);
+    if (out !== null) this.#output.commit(writeGoaway(out, this.#output.at, lastStreamId, code, debug));
+  }
+
+  reset(streamId: number, code: number): void {
+    const out = this.#control(RST_STREAM_SIZE);
+    if (out !== null) this.#output.commit(writeRstStream(out, this.#output.at, streamId, code));
+  }
+
+  windowUpdate(streamId: number, increment: number): void {
+    const out = this.#control(WINDOW_UPDATE_SIZE);
+    if (out !== null) this.#output.commit(writeWindowUpdate(out, this.#output.at, streamId, increment));
+  }
+
+  /** HEADERS, and CONTINUATION frames when the peer's frame size asks for them. */
+  headers(stream: Stream, list: HeaderList, endStream: boolean): void {
+    if (this.#ended) return;
+    const output = this.#output;
+    const bound = HpackEncoder.bound(list);
+    const flags = endStream ? FLAG.END_STREAM : 0;
+    if (bound <= this.peer.maxFrameSize) {
+      const out = output.reserve(FRAME_HEADER_SIZE + bound);
+      const from = output.at + FRAME_HEADER_SIZE;
+      const end = this.#encoder.encode(list, out, from);
+      writeFrameHeader(out, output.at, end - from, FRAME.HEADERS, flags | FLAG.END_HEADERS, stream.id);
+      output.commit(end);
+    } else {
+      this.#longHeaders(stream.id, list, bound, flags);
+    }
+    this.#mark();
+    if (endStream) this.#endLocal(stream);
+  }
+
+  #longHeaders(streamId: number, list: HeaderList, bound: number, flags: number): void {
+    const block = Buffer.allocUnsafe(bound);
+    const length = this.#encoder.encode(list, block, 0);
+    let at = 0;
+    do {
+      const size = Math.min(length - at, this.peer.maxFrameSize);
+      const last = at + size === length ? FLAG.END_HEADERS : 0;
+      const out = this.#output.reserve(FRAME_HEADER_SIZE + size);
+      const type = at === 0 ? FRAME.HEADERS : FRAME.CONTINUATION;
+      const payload = writeFrameHeader(out, this.#output.at, size, type, (at === 0 ? flags : 0) | last, streamId);
+      block.copy(out, payload, at, at + size);
+      this.#output.commit(payload + size);
+      at += size;
+    } while (at < length);
+  }
+
+  /**
+   * DATA, as far as the windows allow; the rest waits on the stream. `source`, the stream that the octets came from, gets its
+   * credit when they have been written. `buf` must stay unchanged.
+   */
+  data(stream: Stream, buf: Buffer, start: number, end: number, endStream: boolean, source: Stream | null): void {
+    let from = start;
+    if (stream.waiting === null || stream.waiting.length === 0) {
+      from = this.#sendNow(stream, buf, start, end, endStream, source);
+      if (from === end) return;
+    }
+    if (from < end) this.#wait(stream, buf, from, end, source);
+    if (endStream) stream.waitingEnd = true;
+  }
+
+  /** The last header block of a message: END_STREAM, after all DATA. */
+  trailers(stream: Stream, list: HeaderList): void {
+    if (stream.waiting === null || stream.waiting.length === 0) return this.headers(stream, list, true);
+    stream.waitingTrailers = list;
+    stream.waitingEnd = true;
+  }
+
+  /** The connection's window grew, or `stream`'s own did. */
+  windowGrew(stream: Stream | null): void {
+    if (stream !== null) {
+      this.#sendWaiting(stream);
+      return;
+    }
+    const queue = this.#queue;
+    this.#queue = [];
+    for (let i = 0; i < queue.length; i++) {
+      const waiting = queue[i] as Stream;
+      waiting.queued = false;
+      if (this.window.available > 0) this.#sendWaiting(waiting);
+      else this.#enqueue(waiting);
+    }
+  }
+
+  /** The stream is gone: what waited on it is dropped and credited. */
+  forget(stream: Stream, onCredit: (source: Stream, octets: number) => void): void {
+    const waiting = stream.waiting;
+    if (waiting === null) return;
+    stream.waiting = null;
+    stream.waitingTrailers = null;
+    for (const data of waiting) if (data.source !== null) onCredit(data.source, data.end - data.start);
+  }
+
+  applyPeerSettings(previousWindow: number, streams: Iterable<Stream>): boolean {
+    this.#encoder.setPeerMaxTableSize(this.peer.headerTableSize);
+    const delta = this.peer.initialWindowSize - previousWindow;
+    if (delta === 0) return true;
+    for (const stream of streams) {
+      if (!stream.sendWindow.grow(delta)) return false;
+      if (delta > 0) this.#sendWaiting(stream);
+    }
+    return true;
+  }
+
+  #sendWaiting(stream: Stream): void {
+    const waiting = stream.waiting;
+    if (waiting === null || waiting.length === 0) return;
+    let done = 0;
+    while (done < waiting.length) {
+      const data = waiting[done] as { buf: Buffer; start: number; end: number; source: Stream | null };
+      const last = done === waiting.length - 1 && stream.waitingEnd && stream.waitingTrailers === null;
+      data.start = this.#sendNow(stream, data.buf, data.start, data.end, last, data.source);
+      if (data.start < data.end) break;
+      done++;
+    }
+    if (done === waiting.length) {
+      waiting.length = 0;
+      const trailers = stream.waitingTrailers;
+      stream.waitingTrailers = null;
+      if (trailers !== null) this.headers(stream, trailers, true);
+      return;
+    }
+    if (done > 0) waiting.splice(0, done);
+    this.#enqueue(stream);
+  }
+
+  /** Sends what the windows allow now and returns where it stopped. */
+  #sendNow(stream: Stream, buf: Buffer, start: number, end: number, endStream: boolean, source: Stream | null): number {
+    if (this.#ended) return end;
+    const output = this.#output;
+    const streamWindow = stream.sendWindow;
+    const allowed = Math.min(end - start, streamWindow.available, this.window.available);
+    const stop = allowed > 0 ? start + allowed : start;
+    let at = start;
+    while (at < stop || (at === end && start === end)) {
+      const size = Math.min(stop - at, this.peer.maxFrameSize);
+      const next = at + size;
+      const flags = endStream && next === end ? FLAG.END_STREAM : 0;
+      // Room for a small payload too, so that the two are not torn apart.
+      const out = output.reserve(FRAME_HEADER_SIZE + 64);
+      output.commit(writeFrameHeader(out, output.at, size, FRAME.DATA, flags, stream.id));
+      if (size > 0) output.payload(buf, at, next, source);
+      at = next;
+      if (start === end) break;
+    }
+    streamWindow.available -= at - start;
+    this.window.available -= at - start;
+    this.#mark();
+    if (endStream && at === end) this.#endLocal(stream);
+    return at;
+  }
+
+  #wait(stream: Stream, buf: Buffer, start: number, end: number, source: Stream | null): void {
+    // A small piece must not keep a whole read buffer alive: what is held is what the windows account for.
+    const copied = end - start < COPY_WAITING_BELOW && buf.length > 2 * (end - start);
+    const data = copied
+      ? { buf: Buffer.from(buf.subarray(start, end)), start: 0, end: end - start, source }
+      : { buf, start, end, source };
+    if (stream.waiting === null) stream.waiting = [data];
+    else stream.waiting.push(data);
+    this.#enqueue(stream);
+  }
+
+  #enqueue(stream: Stream): void {
+    if (stream.queued) return;
+    stream.queued = true;
+    if (this.#queue.length >= this.#purgeAt) {
+      // Streams that were reset while they stood here.
+      this.#queue = this.#queue.filter((queued) => queued.waiting !== null && queued.waiting.length > 0);
+      this.#purgeAt = Math.max(1024, 2 * this.#queue.length);
+    }
+    this.#queue.push(stream);
+  }
+
+  #endLocal(stream: Stream): void {
+    stream.state = closeSide(stream.state, 'local');
+    this.#onStreamDone(stream);
+  }
+
+  #control(octets: number): Buffer | null {
+    if (this.#ended) return null;
+    this.controlBacklog += octets;
+    this.#mark();
+    return this.#output.reserve(octets);
+  }
+
+  #mark(): void {
+    if (this.#dirty) return;
+    this.#dirty = true;
+    this.#flusher.mark(this);
+  }
+
+  #written(): void {
+    this.controlBacklog = 0;
+    if (this.#output.pending > 0) return this.#output.flush();
+    const then = this.#afterLastWrite;
+    this.#afterLastWrite = null;
+    if (then !== null) then();
+  }
+}
