@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { Budget } from './budget.ts';
 import type { Connection } from './connection.ts';
 import { ReceiveWindow } from './flow_window.ts';
-import { DEFAULT_WINDOW, ERROR, FLAG, FRAME } from './frame/codes.ts';
+import { DEFAULT_WINDOW, ERROR, FLAG, FRAME, INITIAL_HEADER_TABLE_SIZE } from './frame/codes.ts';
 import { readUint31, readUint32 } from './frame/read.ts';
 import type { FrameSink } from './frame_reader.ts';
 import { HeaderBlock } from './header_block.ts';
@@ -47,7 +47,7 @@ export class Receiver implements FrameSink {
   constructor(connection: Connection, limits: Limits) {
     this.#connection = connection;
     this.#limits = limits;
-    this.#decoder = new HpackDecoder(limits.headerTableSize, limits.maxHeaderListSize);
+    this.#decoder = new HpackDecoder(INITIAL_HEADER_TABLE_SIZE, limits.maxHeaderListSize);
     this.#block = new HeaderBlock(limits);
     this.window = new ReceiveWindow(limits.connectionWindow);
     const at = now();
@@ -353,6 +353,7 @@ export class Receiver implements FrameSink {
   }
 
   #ownSettingsAcknowledged(): void {
+    this.#decoder.setMaxTableSize(this.#limits.headerTableSize);
     const size = this.#limits.streamWindow;
     this.initialWindow = size;
     for (const stream of this.#connection.streams.values()) stream.receiveWindow.resize(size);

@@ -1,4 +1,11 @@
-import { DEFAULT_WINDOW, MAX_MAX_FRAME_SIZE, MAX_WINDOW, MIN_MAX_FRAME_SIZE, SETTING } from './frame/codes.ts';
+import {
+  DEFAULT_WINDOW,
+  INITIAL_HEADER_TABLE_SIZE,
+  MAX_MAX_FRAME_SIZE,
+  MAX_WINDOW,
+  MIN_MAX_FRAME_SIZE,
+  SETTING,
+} from './frame/codes.ts';
 import { readUint16, readUint32 } from './frame/read.ts';
 import type { Limits } from './limits.ts';
 import type { ProtocolErrorToken } from './protocol_errors.ts';
@@ -14,7 +21,7 @@ export interface PeerSettings {
 
 export function initialPeerSettings(): PeerSettings {
   return {
-    headerTableSize: 4096,
+    headerTableSize: INITIAL_HEADER_TABLE_SIZE,
     maxConcurrentStreams: Number.POSITIVE_INFINITY,
     initialWindowSize: DEFAULT_WINDOW,
     maxFrameSize: MIN_MAX_FRAME_SIZE,
@@ -56,7 +63,8 @@ export function ownSettings(limits: Limits, server: boolean): number[] {
     SETTING.MAX_HEADER_LIST_SIZE,
     limits.maxHeaderListSize,
   ];
-  if (limits.headerTableSize !== 4096) settings.push(SETTING.HEADER_TABLE_SIZE, limits.headerTableSize);
+  if (limits.headerTableSize !== INITIAL_HEADER_TABLE_SIZE)
+    settings.push(SETTING.HEADER_TABLE_SIZE, limits.headerTableSize);
   if (server) settings.push(SETTING.MAX_CONCURRENT_STREAMS, limits.maxConcurrentStreams);
   else settings.push(SETTING.ENABLE_PUSH, 0);
   return settings;

@@ -1,5 +1,7 @@
 import type { OutriggerError } from '../../base/errors.ts';
+import type { StaticInstance } from '../../config/registry_options.ts';
 import type { Instance } from '../../model/instance.ts';
+import type { RegistryStats } from './stats.ts';
 
 /** A record that could not be read: skipped, reported, and never a reason to lose the others. */
 export interface BadRecord {
@@ -7,7 +9,10 @@ export interface BadRecord {
   readonly problem: string;
 }
 
-/** Every answer is the complete set: whoever wants to know what changed compares it with the last one. */
+/**
+ * Every answer is the complete set: whoever wants to know what changed compares it with the last one.
+ * No two instances have the same address.
+ */
 export interface RegistryAnswer {
   readonly instances: readonly Instance[];
   readonly bad: readonly BadRecord[];
@@ -16,7 +21,7 @@ export interface RegistryAnswer {
 /**
  * What a watch tells. `set` may come any number of times, also with the same set again (that says: still true). `error` says
  * that the last set may be out of date; the registry goes on trying by itself, with backoff, until the watch is closed.
- * After an error the next `set` means that the registry answers again.
+ * After an error the next `set` means that the registry answers again. Neither may throw.
  */
 export interface RegistryListener {
   set(answer: RegistryAnswer): void;
@@ -33,6 +38,8 @@ export interface RegistryQuery {
   readonly service: string;
   readonly path: string;
   readonly format: string;
+  /** For `static` only: the instances that the config gives the service. */
+  readonly instances?: readonly StaticInstance[] | undefined;
 }
 
 /**
@@ -44,6 +51,8 @@ export interface Registry {
   readonly name: string;
   /** `etcd`, `file`, `static`, ... */
   readonly type: string;
+  /** What the registry has told so far, for the metrics. */
+  readonly stats: RegistryStats;
   /** Starts to follow one query. The first answer or error comes asynchronously, never before `watch` returns. */
   watch(query: RegistryQuery, listener: RegistryListener): RegistryWatch;
   /** Closes all watches and connections. Never rejects. */

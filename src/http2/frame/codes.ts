@@ -58,6 +58,8 @@ export const MAX_MAX_FRAME_SIZE = 16_777_215;
 export const MAX_WINDOW = 2_147_483_647;
 /** RFC 9113 section 6.9.2: stream and connection windows before any SETTINGS or WINDOW_UPDATE. */
 export const DEFAULT_WINDOW = 65_535;
+/** RFC 9113 section 6.5.2 SETTINGS_HEADER_TABLE_SIZE: what holds until other settings are acknowledged. */
+export const INITIAL_HEADER_TABLE_SIZE = 4096;
 export const MAX_STREAM_ID = 2_147_483_647;
 
 /** What a client sends first, RFC 9113 section 3.4. */

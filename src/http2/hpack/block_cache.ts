@@ -79,10 +79,10 @@ export class BlockCache {
     }
     if (this.lists.length === 0) {
       // Many connections never get here: they carry one request, or change the table with each.
-      this.lists = new Array<HeaderList | null>(SLOTS).fill(null);
-      this.hashes = new Array<number>(SLOTS).fill(0);
-      this.starts = new Array<number>(SLOTS).fill(0);
-      this.lengths = new Array<number>(SLOTS).fill(0);
+      this.lists = Array<HeaderList | null>(SLOTS).fill(null);
+      this.hashes = Array<number>(SLOTS).fill(0);
+      this.starts = Array<number>(SLOTS).fill(0);
+      this.lengths = Array<number>(SLOTS).fill(0);
     }
     const room = new Uint8Array(Math.max(MIN_ROOM, this.room.length * 2));
     room.set(this.room.subarray(0, this.used));

@@ -3,7 +3,7 @@ import { DynamicTable, INITIAL_TABLE_SIZE } from './dynamic_table.ts';
 import type { HpackErrorToken } from './errors.ts';
 import { HeaderList } from './header_list.ts';
 import { HUFFMAN_EOS, huffmanDecode } from './huffman.ts';
-import { type Cursor, INTEGER_OVERFLOW, INTEGER_TRUNCATED, readInteger } from './integer.ts';
+import { type Cursor, INTEGER_OVERFLOW, INTEGER_TOO_LONG, INTEGER_TRUNCATED, readInteger } from './integer.ts';
 import { latin1 } from './latin1.ts';
 import { STATIC_LENGTH, STATIC_NAMES, STATIC_VALUES } from './static_table.ts';
 
@@ -193,7 +193,7 @@ export class HpackDecoder implements Cursor {
     const value = readInteger(buf, this, end, prefix);
     if (value === INTEGER_TRUNCATED) this.fail('hpack_integer_truncated');
     else if (value === INTEGER_OVERFLOW) this.fail('hpack_integer_overflow');
-    else if (value < 0) this.fail('hpack_integer_too_long');
+    else if (value === INTEGER_TOO_LONG) this.fail('hpack_integer_too_long');
     return value;
   }
 

@@ -25,8 +25,8 @@ export class DynamicTable {
   epoch = 0;
 
   /** Rings, a power of two long; they grow with the entries that are really there. */
-  private names: string[] = new Array<string>(16).fill('');
-  private values: string[] = new Array<string>(16).fill('');
+  private names: string[] = Array<string>(16).fill('');
+  private values: string[] = Array<string>(16).fill('');
   private mask = 15;
 
   constructor(maxSize: number) {
@@ -79,8 +79,8 @@ export class DynamicTable {
 
   private grow(): void {
     const mask = this.mask * 2 + 1;
-    const names = new Array<string>(mask + 1).fill('');
-    const values = new Array<string>(mask + 1).fill('');
+    const names = Array<string>(mask + 1).fill('');
+    const values = Array<string>(mask + 1).fill('');
     for (let i = this.evicted; i < this.inserted; i++) {
       names[i & mask] = this.name(i);
       values[i & mask] = this.value(i);

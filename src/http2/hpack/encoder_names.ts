@@ -33,7 +33,7 @@ export class EncoderName {
   }
 }
 
-/** More names than any honest peer uses; beyond this, those without an entry in the table are forgotten. */
+/** More names than any honest peer uses, and twice the entries that a table can hold; beyond this, names without one are forgotten. */
 const MAX_NAMES = 256;
 /** Longer names are encoded without being remembered. */
 const MAX_NAME_LENGTH = 128;
@@ -67,7 +67,6 @@ export class EncoderNames {
   private add(name: string, oldest: number): EncoderName | null {
     if (name.length > MAX_NAME_LENGTH) return null;
     if (this.byName.size >= MAX_NAMES) this.forget(oldest);
-    if (this.byName.size >= MAX_NAMES) return null;
     const entry = new EncoderName(name);
     this.byName.set(name, entry);
     return entry;

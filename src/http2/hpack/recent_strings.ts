@@ -3,7 +3,7 @@ export const MAX_RECENT = 64;
 /** A power of two. */
 const SLOTS = 256;
 
-const strings: string[] = new Array<string>(SLOTS).fill('');
+const strings: string[] = Array<string>(SLOTS).fill('');
 /** The octets of the string in each slot: comparing octets is faster than taking characters out of a string. */
 const octets = new Uint8Array(SLOTS * MAX_RECENT);
 

@@ -5,18 +5,25 @@ const SLOTS = 64;
 
 /**
  * The fields sent lately as literals, to tell values that come again from values that are always new. Lossy and of fixed size: each
- * field has one slot, and the next field in it takes its place.
+ * field has one slot. A field that finds its slot taken replaces what is there half of the time, by chance: fields that share a
+ * slot and come in turn would otherwise displace each other for ever, and none would be seen again.
  */
 export class RecentValues {
-  private readonly names: (EncoderName | null)[] = new Array<EncoderName | null>(SLOTS).fill(null);
-  private readonly values: string[] = new Array<string>(SLOTS).fill('');
+  private readonly names: (EncoderName | null)[] = Array<EncoderName | null>(SLOTS).fill(null);
+  private readonly values: string[] = Array<string>(SLOTS).fill('');
+  private chance = 1;
 
-  /** Whether the field was sent lately; notes it if not. */
+  /** Whether the field was sent lately; otherwise it may be noted. */
   seen(name: EncoderName, value: string): boolean {
     const slot = slotOf(name.name.length, value);
-    if (this.names[slot] === name && this.values[slot] === value) return true;
-    this.names[slot] = name;
-    this.values[slot] = value;
+    const there = this.names[slot];
+    if (there === name && this.values[slot] === value) return true;
+    // A linear congruential generator; its upper bits are as random as this needs.
+    this.chance = (Math.imul(this.chance, 1_103_515_245) + 12_345) | 0;
+    if (there === null || this.chance >= 0) {
+      this.names[slot] = name;
+      this.values[slot] = value;
+    }
     return false;
   }
 }

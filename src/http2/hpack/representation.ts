@@ -41,7 +41,7 @@ export function writeSizeUpdate(out: Buffer, at: number, size: number): number {
 }
 
 /** Section 5.2, string literal; Huffman-coded when that is asked for and not longer (as in Appendix C). */
-export function writeString(out: Buffer, at: number, text: string, huffman: boolean): number {
+function writeString(out: Buffer, at: number, text: string, huffman: boolean): number {
   if (huffman) {
     const length = huffmanLength(text);
     if (length <= text.length) return huffmanEncode(text, out, writeInteger(out, at, 0x80, 0x7f, length));

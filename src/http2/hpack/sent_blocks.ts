@@ -17,7 +17,7 @@ export class SentBlocks {
   private blocks: (Uint8Array | null)[] = [];
   private epochs: number[] = [];
   /** By slot, the serial of the list that was sent last. */
-  private readonly serials: number[] = new Array<number>(SLOTS).fill(0);
+  private readonly serials: number[] = Array<number>(SLOTS).fill(0);
 
   /** What `list` was encoded to in the same epoch of the table, or null. */
   find(list: HeaderList, epoch: number): Uint8Array | null {
@@ -38,9 +38,9 @@ export class SentBlocks {
   keep(list: HeaderList, epoch: number, out: Uint8Array, start: number, end: number): void {
     if (end - start > MAX_BLOCK) return;
     if (this.lists.length === 0) {
-      this.lists = new Array<HeaderList | null>(SLOTS).fill(null);
-      this.blocks = new Array<Uint8Array | null>(SLOTS).fill(null);
-      this.epochs = new Array<number>(SLOTS).fill(-1);
+      this.lists = Array<HeaderList | null>(SLOTS).fill(null);
+      this.blocks = Array<Uint8Array | null>(SLOTS).fill(null);
+      this.epochs = Array<number>(SLOTS).fill(-1);
     }
     const slot = list.serial & (SLOTS - 1);
     this.lists[slot] = list;

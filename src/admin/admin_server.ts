@@ -1,0 +1,83 @@
+import type { Log, LogLevel } from '../base/log.ts';
+import { LOG_LEVELS } from '../observe/log.ts';
+import type { AdminActions, AdminView } from './admin_view.ts';
+import { type HttpServer, startHttpServer } from './http_server.ts';
+import { redact } from './redact.ts';
+import { type AdminRequest, index, json, RefusedRequest, type Route, text } from './router.ts';
+import { describeServices } from './services_json.ts';
+
+export interface AdminOptions {
+  /** Usually `127.0.0.1:15000`: whoever reaches it may stop the sidecar. */
+  readonly listen: string;
+  readonly view: AdminView;
+  readonly actions: AdminActions;
+  readonly log: Log;
+}
+
+/** Starts the admin server. Rejects with an OutriggerError (`listen_failed`). */
+export function startAdminServer({ listen, view, actions, log }: AdminOptions): Promise<HttpServer> {
+  const routes: Route[] = [
+    {
+      method: 'GET',
+      path: '/',
+      about: 'this list',
+      handle: () => text(200, `Outrigger\n\n${index(routes)}`),
+    },
+    {
+      method: 'GET',
+      path: '/services',
+      about: 'services and their instances, with state and counts',
+      handle: () => json(200, describeServices(view)),
+    },
+    {
+      method: 'GET',
+      path: '/config',
+      about: 'the effective config, without secrets',
+      handle: () => json(200, redact(view.config())),
+    },
+    {
+      method: 'POST',
+      path: '/log-level',
+      about: 'set the log level: {"level":"debug"}, or ?level=debug',
+      async handle(request) {
+        const level = await requestedLevel(request);
+        actions.setLogLevel(level);
+        return json(200, { level });
+      },
+    },
+    {
+      method: 'POST',
+      path: '/drain',
+      about: 'take no new requests, finish those in flight',
+      handle: () => ({ ...json(202, { draining: true }), after: () => actions.drain() }),
+    },
+    {
+      method: 'POST',
+      path: '/shutdown',
+      about: 'drain, then end the process',
+      handle: () => ({ ...json(202, { shutting_down: true }), after: () => actions.shutdown() }),
+    },
+  ];
+  return startHttpServer({ key: 'admin', listen, routes, guarded: true, log });
+}
+
+/** Throws a RefusedRequest when the request names no level that exists. */
+async function requestedLevel(request: AdminRequest): Promise<LogLevel> {
+  const asked = request.query.get('level') ?? levelIn(await request.body());
+  const level = LOG_LEVELS.find((candidate) => candidate === asked);
+  if (level) return level;
+  throw new RefusedRequest(400, {
+    error: 'bad_level',
+    message: `level must be one of ${LOG_LEVELS.join(', ')}; got ${JSON.stringify(asked)}`,
+    hint: `For example: curl -X POST 'http://${String(request.headers.host)}/log-level?level=debug'`,
+  });
+}
+
+function levelIn(body: string): unknown {
+  try {
+    const value: unknown = JSON.parse(body);
+    return typeof value === 'object' && value !== null && 'level' in value ? value.level : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,151 @@
+import { parseArgs } from 'node:util';
+import type { ConfigFlags } from '../config/overrides.ts';
+import type { ConfigRequest } from '../config/read.ts';
+import { didYouMean } from '../config/suggest.ts';
+import type { Env } from '../config/variables.ts';
+import { COMMANDS, type Command, FLAGS, type Flag } from './flags.ts';
+import { helpText } from './help.ts';
+
+/** What the command line asks for. */
+export type ParsedCommand =
+  /** `command` is what stands after `--`: the app to start and end with; null when there is none. */
+  | { readonly kind: 'run'; readonly config: ConfigRequest; readonly command: readonly string[] | null }
+  | { readonly kind: 'check'; readonly config: ConfigRequest }
+  | { readonly kind: 'demo'; readonly args: readonly string[] }
+  | { readonly kind: 'schema' }
+  | { readonly kind: 'help'; readonly text: string }
+  | { readonly kind: 'version' }
+  /** Wrong usage: to be shown on standard error, exit code 2. */
+  | { readonly kind: 'usage'; readonly message: string; readonly hint: string };
+
+/**
+ * Takes the command line apart. Never throws: what cannot be understood is `usage`.
+ * @param argv without the program: `process.argv.slice(2)`
+ */
+export function parseCommandLine(argv: readonly string[], env: Env, cwd: string): ParsedCommand {
+  const { tokens } = parseArgs({
+    args: [...argv],
+    options: Object.fromEntries(FLAGS.map((flag) => [flag.name, parseArgsOption(flag)])),
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
+  const terminator = tokens.find((token) => token.kind === 'option-terminator');
+  const own = terminator ? tokens.filter((token) => token.index < terminator.index) : tokens;
+  const positionals = own.flatMap((token) => (token.kind === 'positional' ? [token.value] : []));
+  const command = COMMANDS.find((name) => name === (positionals[0] ?? 'run'));
+
+  // In the order of the line: a value that went astray looks like a command, so its flag must be judged before it.
+  const values = new Map<string, string[]>();
+  for (const token of own) {
+    if (token.kind === 'positional' && command === undefined) return unknownCommand(token.value);
+    if (token.kind !== 'option') continue;
+    const problem = checkOption(command ?? 'run', token, values);
+    if (problem) return problem;
+    values.set(token.name, [...(values.get(token.name) ?? []), token.value ?? '']);
+  }
+  if (command === undefined) return unknownCommand(positionals[0] as string);
+  if (values.has('help')) return { kind: 'help', text: helpText(positionals.length === 0 ? null : command) };
+  if (values.has('version')) return { kind: 'version' };
+  if (positionals.length > 1) return unexpected(command, positionals[1] as string);
+  const wrapped = terminator ? argv.slice(terminator.index + 1) : null;
+  return toCommand(command, values, wrapped, env, cwd);
+}
+
+function parseArgsOption(flag: Flag) {
+  const type = flag.value === null ? ('boolean' as const) : ('string' as const);
+  return { type, multiple: true, ...(flag.short === undefined ? {} : { short: flag.short }) };
+}
+
+function usage(message: string, hint: string): ParsedCommand {
+  return { kind: 'usage', message, hint };
+}
+
+function unknownCommand(name: string): ParsedCommand {
+  const hint = didYouMean(name, COMMANDS);
+  if (hint === null && /[./]/.test(name))
+    return usage(`unknown command "${name}"`, `for a config file: --config ${name}`);
+  return usage(`unknown command "${name}"`, hint ?? `there are: ${COMMANDS.join(', ')}`);
+}
+
+/** A flag as `parseArgs` met it. */
+interface OptionToken {
+  readonly name: string;
+  /** With its dashes. */
+  readonly rawName: string;
+  readonly value?: string | undefined;
+  /** True for `--name=value`. */
+  readonly inlineValue?: boolean | undefined;
+}
+
+function checkOption(command: Command, token: OptionToken, given: ReadonlyMap<string, unknown>): ParsedCommand | null {
+  const { name, rawName, value } = token;
+  const known = FLAGS.filter((flag) => flag.commands.includes(command));
+  const flag = FLAGS.find((candidate) => candidate.name === name);
+  if (flag === undefined) {
+    const names = known.map((candidate) => `--${candidate.name}`);
+    return usage(
+      `unknown flag ${rawName}`,
+      didYouMean(rawName, names) ?? `"outrigger ${command} --help" lists the flags`,
+    );
+  }
+  if (!known.includes(flag)) {
+    return usage(`${command} has no flag ${rawName}`, `it belongs to: ${flag.commands.join(', ')}`);
+  }
+  if (flag.value === null) {
+    return value === undefined ? null : usage(`${rawName} takes no value`, `write ${rawName} alone`);
+  }
+  // A value that looks like a flag is one whose own value was forgotten, unless it is bound with "=".
+  if (value === undefined || (!token.inlineValue && value.startsWith('-'))) {
+    return usage(`${rawName} needs a value`, `${rawName} ${flag.value}`);
+  }
+  if (!flag.repeatable && given.has(name)) return usage(`${rawName} is given twice`, 'give it once');
+  return null;
+}
+
+function unexpected(command: Command, word: string): ParsedCommand {
+  const hint =
+    command === 'run' ? `to start an app: outrigger run -- ${word}; for a config file: --config ${word}` : '';
+  return usage(
+    `${command} takes no "${word}"`,
+    hint || (command === 'check' ? `for a config file: --config ${word}` : 'leave it out'),
+  );
+}
+
+function toCommand(
+  command: Command,
+  values: ReadonlyMap<string, readonly string[]>,
+  wrapped: readonly string[] | null,
+  env: Env,
+  cwd: string,
+): ParsedCommand {
+  if (wrapped !== null && command !== 'run')
+    return usage(`${command} starts no app`, 'leave out "--" and what follows');
+  if (wrapped?.length === 0)
+    return usage('there is no command after "--"', 'for example: outrigger run -- node app.js');
+  const config = { file: values.get('config')?.[0] ?? null, flags: configFlags(values), env, cwd };
+  switch (command) {
+    case 'run':
+      return { kind: 'run', config, command: wrapped };
+    case 'check':
+      return { kind: 'check', config };
+    case 'demo':
+      return { kind: 'demo', args: values.has('keep') ? ['--keep'] : [] };
+    case 'schema':
+      return { kind: 'schema' };
+  }
+}
+
+function configFlags(values: ReadonlyMap<string, readonly string[]>): ConfigFlags {
+  const lists = { etcd: values.get('etcd'), static: values.get('static'), listen: values.get('listen') };
+  const texts = {
+    file: values.get('file')?.[0],
+    path: values.get('path')?.[0],
+    format: values.get('format')?.[0],
+    admin: values.get('admin')?.[0],
+    telemetry: values.get('telemetry')?.[0],
+    workers: values.get('workers')?.[0],
+    logLevel: values.get('log-level')?.[0],
+  };
+  return Object.fromEntries(Object.entries({ ...lists, ...texts }).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,102 @@
+import { type Command, FLAGS, type Flag } from './flags.ts';
+
+interface CommandHelp {
+  readonly usage: string;
+  /** One line, for the list of commands. */
+  readonly summary: string;
+  readonly text: string;
+  readonly examples: readonly string[];
+}
+
+/** What `--help` says of each command; every example is parsed by a test. */
+export const COMMAND_HELP: Readonly<Record<Command, CommandHelp>> = {
+  run: {
+    usage: 'outrigger [run] [flags] [-- command [arguments]]',
+    summary: 'start the sidecar (what happens without a command)',
+    text: `Takes HTTP/2 and gRPC requests on 127.0.0.1:15001 and picks an instance for each. With "-- command" it starts the app, too,
+and ends with it. Flags win over the environment (OUTRIGGER_LISTEN, OUTRIGGER_ADMIN, OUTRIGGER_TELEMETRY, OUTRIGGER_WORKERS,
+OUTRIGGER_LOG_LEVEL), which wins over the file. --etcd, --file and --static replace the file.`,
+    examples: [
+      'outrigger run --config outrigger.yaml',
+      "outrigger run --etcd http://127.0.0.1:2379 --path '/services/{service}/'",
+      'outrigger run --static book=127.0.0.1:50051@v1,127.0.0.1:50052@v2',
+      'outrigger run --static book=127.0.0.1:50051,127.0.0.1:50052 -- node app.js',
+    ],
+  },
+  check: {
+    usage: 'outrigger check [flags]',
+    summary: 'check a config, and say all that is wrong with it',
+    text: 'Prints every problem with its line, or what was understood. Starts nothing and connects to nothing.',
+    examples: ['outrigger check --config outrigger.yaml', 'outrigger check --static book=127.0.0.1:50051'],
+  },
+  demo: {
+    usage: 'outrigger demo [--keep]',
+    summary: 'see it work: a sidecar, three instances and real calls',
+    text: 'Starts a sidecar and three instances of a small gRPC service, makes calls through it, and shows who answered them.',
+    examples: ['outrigger demo', 'outrigger demo --keep'],
+  },
+  schema: {
+    usage: 'outrigger schema',
+    summary: 'print the JSON Schema of the config',
+    text: 'For editors and checks: every key with its type, default and reason.',
+    examples: ['outrigger schema'],
+  },
+};
+
+const EXIT_CODES = 'Exit codes: 0 fine, 1 failed, 2 wrong usage or config.';
+
+/** The text of `outrigger COMMAND --help`; of `outrigger --help` for null. */
+export function helpText(command: Command | null): string {
+  return command === null ? overview() : commandHelp(command);
+}
+
+function overview(): string {
+  const commands = Object.entries(COMMAND_HELP);
+  return `outrigger: a sidecar load balancer for HTTP/2 and gRPC that reads the registry you already run
+
+Usage: outrigger [command] [flags]
+
+Commands
+${rows(commands.map(([name, { summary }]) => [name, summary]))}
+
+"outrigger COMMAND --help" says more.
+
+${body('run')}`;
+}
+
+function commandHelp(command: Command): string {
+  return `Usage: ${COMMAND_HELP[command].usage}
+
+${COMMAND_HELP[command].text}
+
+${body(command)}`;
+}
+
+function body(command: Command): string {
+  const flags = FLAGS.filter((flag) => flag.commands.includes(command));
+  return `Flags${command === 'run' ? ' of run' : ''}
+${rows(flags.map((flag) => [flagUsage(flag), flag.text]))}
+
+Examples
+${COMMAND_HELP[command].examples.map((example) => `  ${example}`).join('\n')}
+
+${EXIT_CODES}
+`;
+}
+
+function flagUsage(flag: Flag): string {
+  const short = flag.short === undefined ? '' : `-${flag.short}, `;
+  return `${short}--${flag.name}${flag.value === null ? '' : ` ${flag.value}`}`;
+}
+
+/** Names wider than this push their text to the next line. */
+const WIDEST_NAME = 24;
+
+function rows(pairs: readonly (readonly [string, string])[]): string {
+  const width = Math.min(WIDEST_NAME, Math.max(...pairs.map(([name]) => name.length)));
+  return pairs
+    .map(([name, text]) => {
+      return name.length <= width ? `  ${name.padEnd(width)}  ${text}` : `  ${name}\n  ${' '.repeat(width)}  ${text}`;
+    })
+    .join('\n');
+}

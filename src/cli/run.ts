@@ -1,0 +1,142 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { systemClock } from '../base/clock.ts';
+import { describeError, OutriggerError } from '../base/errors.ts';
+import type { Config } from '../config/config.ts';
+import { type ConfigRequest, readConfig } from '../config/read.ts';
+import type { RegistryOptions } from '../config/registry_options.ts';
+import { createLog } from '../observe/log.ts';
+import { type Sidecar, startSidecar } from '../sidecar.ts';
+import { type Output, problemsText } from './check_print.ts';
+
+/** How long the start-up print waits for the registries, in milliseconds; the sidecar serves meanwhile. */
+const FIRST_LOOK = 2_000;
+const STANDARD_ERROR = 2;
+
+/**
+ * The `run` command: starts the sidecar, says where it is, and runs until it is told to stop (SIGTERM, SIGINT, `POST /shutdown`,
+ * or the end of the wrapped app). Resolves with the exit code: 0, 1 when it could not start or the app failed, 2 for a bad config.
+ */
+export async function runSidecar(
+  request: ConfigRequest,
+  command: readonly string[] | null,
+  version: string,
+  output: Output,
+): Promise<number> {
+  const result = await readConfig(request);
+  if (result.kind === 'problems') {
+    output.err(problemsText(result.problems, output.color));
+    return 2;
+  }
+  const { config } = result;
+  const { format, level } = config.log;
+  const log = createLog({
+    level,
+    format: format === 'auto' ? (process.stderr.isTTY ? 'text' : 'json') : format,
+    destination: STANDARD_ERROR,
+  });
+
+  let stop = (): void => {};
+  const stopped = new Promise<void>((resolve) => {
+    stop = resolve;
+  });
+  let sidecar: Sidecar;
+  try {
+    sidecar = await startSidecar({ config, log, clock: systemClock, version, shutdown: stop });
+  } catch (error) {
+    const hint = error instanceof OutriggerError ? error.hint : null;
+    output.err(`cannot start: ${describeError(error)}\n${hint === null ? '' : `  hint: ${hint}\n`}`);
+    return 1;
+  }
+  output.out(addressText(sidecar, version));
+  const signals = new AbortController();
+  onSignals((signal) => {
+    if (signals.signal.aborted) {
+      log.warn('Told twice to stop: ending at once.', { signal });
+      process.exit(1);
+    }
+    log.info('Told to stop: requests in flight may finish.', { signal, grace_ms: config.drainGraceMs });
+    signals.abort();
+    stop();
+  });
+
+  const app = command === null ? null : startApp(command, stop, signals.signal);
+  await Promise.race([sidecar.settled(FIRST_LOOK), stopped]);
+  if (!signals.signal.aborted) output.out(servicesText(config, sidecar));
+  await stopped;
+  await sidecar.stop();
+  return app === null ? 0 : app.code();
+}
+
+function addressText(sidecar: Sidecar, version: string): string {
+  const lines = sidecar.listen.map((address) => `  listening on ${address}`);
+  lines.push(`  admin on http://${sidecar.admin}/services`);
+  lines.push(`  telemetry on http://${sidecar.telemetry}/metrics`);
+  return `Outrigger ${version}\n${lines.join('\n')}\n`;
+}
+
+/** What was found, and a line to copy that makes a call. */
+function servicesText(config: Config, sidecar: Sidecar): string {
+  const lines: string[] = [];
+  for (const [name, registry] of config.registries) lines.push(`  registry ${name}: ${registryText(registry)}`);
+  const services = sidecar.services();
+  for (const { name, known, instances } of services) {
+    const counts = new Map<string, number>();
+    for (const { version } of instances.values())
+      counts.set(version ?? 'no version', (counts.get(version ?? 'no version') ?? 0) + 1);
+    const versions = [...counts].map(([version, count]) => `${version}: ${count}`).join(', ');
+    const found = instances.size === 1 ? '1 instance' : `${instances.size} instances`;
+    lines.push(
+      `  service ${name}: ${known ? found : 'no answer from its registry yet'}${versions === '' ? '' : ` (${versions})`}`,
+    );
+  }
+  if (config.discover !== null)
+    lines.push(`  any other service: looked up at ${config.discover.path} when it is first called`);
+  const address = sidecar.listen.find((listen) => !listen.startsWith('unix:'));
+  if (address !== undefined) {
+    const name = services[0]?.name ?? 'SERVICE';
+    lines.push('  try a call (a gRPC health check):');
+    lines.push(
+      `    printf '\\0\\0\\0\\0\\0' | curl -sS --http2-prior-knowledge --data-binary @- -o /dev/null -D - -H 'content-type: application/grpc' -H 'te: trailers' -H 'x-outrigger-debug: 1' -H 'x-outrigger-service: ${name}' http://${address}/grpc.health.v1.Health/Check`,
+    );
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function registryText(registry: RegistryOptions): string {
+  switch (registry.type) {
+    case 'etcd':
+      return `etcd at ${registry.endpoints.map(withoutUser).join(', ')}`;
+    case 'file':
+      return `file ${registry.path}`;
+    case 'static':
+      return 'static, in the config';
+  }
+}
+
+function withoutUser(endpoint: string): string {
+  return endpoint.replace(/\/\/[^@/]*@/, '//');
+}
+
+function onSignals(handle: (signal: string) => void): void {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => handle(signal));
+}
+
+/** Starts the wrapped app: it gets our terminal and the signals that end us, and its end is ours. */
+function startApp(command: readonly string[], ended: () => void, stopping: AbortSignal): { code(): number } {
+  let code = 0;
+  const [program = '', ...args] = command;
+  const child: ChildProcess = spawn(program, args, { stdio: 'inherit' });
+  child.once('error', (error) => {
+    process.stderr.write(
+      `cannot start ${program}: ${error.message}\n  hint: the command after "--" must be on the PATH\n`,
+    );
+    code = 1;
+    ended();
+  });
+  child.once('exit', (status, signal) => {
+    code = stopping.aborted ? 0 : (status ?? (signal === null ? 1 : 128));
+    ended();
+  });
+  stopping.addEventListener('abort', () => child.kill('SIGTERM'));
+  return { code: () => code };
+}

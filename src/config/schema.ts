@@ -1,0 +1,70 @@
+import * as z from 'zod';
+import { duration, listenAddress, name, text, whole } from './fields.ts';
+import { registrySchema } from './schema_registries.ts';
+import { discoverSchema, routeSchema, serviceSchema } from './schema_services.ts';
+
+/** Threads beyond this gain nothing beside one app. */
+const MOST_WORKERS = 256;
+
+const log = z
+  .strictObject({
+    level: z
+      .enum(['debug', 'info', 'warn', 'error'])
+      .default('info')
+      .describe('The least important events that are written.'),
+    format: z
+      .enum(['auto', 'json', 'text'])
+      .default('auto')
+      .describe('json: an object per line, for collectors; text: for people; auto: text on a terminal, else json.'),
+  })
+  .prefault({});
+
+/** Every key of the config: its type, default, unit and reason. The JSON Schema is made from this. */
+export const configSchema = z.strictObject({
+  listen: z
+    .union([listenAddress, z.array(listenAddress).min(1)])
+    .default('127.0.0.1:15001')
+    .describe(
+      'Where the app sends its requests: host:port or unix:/path, or a list of them. Loopback, since it trusts its callers.',
+    ),
+  admin: listenAddress
+    .default('127.0.0.1:15000')
+    .describe('Where state is shown and changed. Loopback: whoever reaches it can see every service.'),
+  telemetry: listenAddress
+    .default('0.0.0.0:15020')
+    .describe('/metrics, /ready and /live only. All addresses, since probes and scrapers come from outside.'),
+  workers: whole(1, MOST_WORKERS)
+    .default(1)
+    .describe(
+      'Data threads; each takes its share of the connections. One serves an app well, and keeps the sidecar small.',
+    ),
+  log: log.describe('The event log, on standard error. Requests are not logged.'),
+  drain_grace: duration(0)
+    .prefault('10s')
+    .describe(
+      'After a signal to stop: how long requests in flight may take to finish. 10s, well inside the 30s after which Kubernetes kills a pod.',
+    ),
+  registries: z
+    .record(name, registrySchema)
+    .default({})
+    .describe('Where instances are found, each under a name of your own.'),
+  services: z
+    .record(name, serviceSchema)
+    .default({})
+    .describe('The services by name: what the app puts into the authority.'),
+  discover: discoverSchema
+    .nullable()
+    .default(null)
+    .describe('Names that are met for the first time are looked up here; null: only the services above are known.'),
+  default_service: text('the name of a service, or null')
+    .nullable()
+    .default(null)
+    .describe('The service for requests that nothing else names; null: they fail with `no_route`.'),
+  routes: z
+    .array(routeSchema)
+    .default([])
+    .describe('Services by request path, before the authority is asked; the first match wins.'),
+});
+
+/** What `configSchema` makes of a config: names as in the file, durations in milliseconds, defaults filled in. */
+export type ConfigInput = z.output<typeof configSchema>;

@@ -1,0 +1,167 @@
+import type { Clock } from '../base/clock.ts';
+import { ENDPOINT, type Range, SERVICE, VERSION } from '../model/counters.ts';
+import type { Instance } from '../model/instance.ts';
+import type { ServiceSettings } from '../model/service.ts';
+import type { EndpointRecord, ServiceSnapshot, ToDataThread, VersionRanges } from '../model/snapshot.ts';
+import type { ClusterChange } from './cluster/cluster.ts';
+import type { CounterArena } from './counters.ts';
+
+/** How long the counters of a dropped service are kept: requests that were under way still count there. */
+const SERVICE_LINGER = 60_000;
+
+/** A service as it was last told to the data threads. */
+export interface FedService {
+  readonly name: string;
+  readonly settings: ServiceSettings;
+  readonly format: string;
+  readonly counters: Range;
+  readonly versions: VersionRanges;
+  readonly instances: ReadonlyMap<string, EndpointRecord>;
+  readonly known: boolean;
+  readonly stale: boolean;
+  readonly updatedAt: number;
+}
+
+export interface FeedOptions {
+  readonly arena: CounterArena;
+  readonly clock: Clock;
+  readonly broadcast: (message: ToDataThread) => void;
+  /** The data threads that run now. */
+  readonly running: () => readonly number[];
+}
+
+/**
+ * Turns changes of memberships into snapshots for the data threads: gives every service, version and instance its place in the
+ * counters, sends what changed, and takes the places back when every thread has let go of them.
+ */
+export class Feed {
+  readonly #options: FeedOptions;
+  readonly #services = new Map<string, FedService>();
+  /** Ranges of instances that left, and the threads that still use them. */
+  readonly #leaving = new Map<string, { range: Range; threads: Set<number> }>();
+
+  constructor(options: FeedOptions) {
+    this.#options = options;
+  }
+
+  services(): Iterable<FedService> {
+    return this.#services.values();
+  }
+
+  get(name: string): FedService | undefined {
+    return this.#services.get(name);
+  }
+
+  /** Makes a service known to the data threads before its registry has answered: requests for it wait. */
+  add(name: string, settings: ServiceSettings, format: string): void {
+    const { arena } = this.#options;
+    const service: FedService = {
+      name,
+      settings,
+      format,
+      counters: arena.allocate(SERVICE.SLOTS),
+      versions: { '': arena.allocate(VERSION.SLOTS) },
+      instances: new Map(),
+      known: false,
+      stale: false,
+      updatedAt: 0,
+    };
+    this.#services.set(name, service);
+    this.#options.broadcast({ kind: 'service', snapshot: snapshotOf(service) });
+  }
+
+  /** Takes over what a membership says now. */
+  change(change: ClusterChange): void {
+    const before = this.#services.get(change.name);
+    if (before === undefined) return;
+    const { arena } = this.#options;
+    const versions: Record<string, Range> = { ...before.versions };
+    const instances = new Map(before.instances);
+    const record = (instance: Instance, counters: Range): EndpointRecord => {
+      const version = instance.version ?? '';
+      versions[version] ??= arena.allocate(VERSION.SLOTS);
+      return { ...instance, counters };
+    };
+    const upsert: EndpointRecord[] = [];
+    for (const instance of change.diff.added) upsert.push(record(instance, arena.allocate(ENDPOINT.SLOTS)));
+    for (const instance of change.diff.changed) {
+      const known = instances.get(instance.address);
+      if (known !== undefined) upsert.push(record(instance, known.counters));
+    }
+    for (const endpoint of upsert) instances.set(endpoint.address, endpoint);
+    const remove = change.diff.removed.map(({ address }) => address);
+    for (const address of remove) this.#leave(instances, address);
+
+    const { known, stale, updatedAt } = change;
+    const service: FedService = { ...before, versions, instances, known, stale, updatedAt };
+    this.#services.set(service.name, service);
+    this.#options.broadcast({
+      kind: 'service',
+      snapshot: { ...snapshotOf(service), full: false, upsert, remove },
+    });
+  }
+
+  /** Nobody follows the service any more. */
+  drop(name: string): void {
+    const service = this.#services.get(name);
+    if (service === undefined) return;
+    const instances = new Map(service.instances);
+    for (const address of service.instances.keys()) this.#leave(instances, address);
+    this.#services.delete(name);
+    this.#options.broadcast({ kind: 'service_gone', name });
+    const { arena, clock } = this.#options;
+    clock.after(SERVICE_LINGER, () => {
+      arena.release(service.counters);
+      for (const range of Object.values(service.versions)) arena.release(range);
+    });
+  }
+
+  /** All services, whole, for a thread that starts. */
+  snapshots(): ServiceSnapshot[] {
+    return Array.from(this.#services.values(), (service) => ({
+      ...snapshotOf(service),
+      upsert: [...service.instances.values()],
+    }));
+  }
+
+  /** Tells one data thread of a service that the others know already. */
+  tell(name: string, send: (message: ToDataThread) => void): void {
+    const service = this.#services.get(name);
+    if (service === undefined) return;
+    send({ kind: 'service', snapshot: { ...snapshotOf(service), upsert: [...service.instances.values()] } });
+  }
+
+  /** A data thread does not use these counters of an instance any more. */
+  released(thread: number, range: Range): void {
+    const key = keyOf(range);
+    const leaving = this.#leaving.get(key);
+    if (leaving === undefined) return;
+    leaving.threads.delete(thread);
+    if (leaving.threads.size > 0) return;
+    this.#leaving.delete(key);
+    this.#options.arena.release(range);
+  }
+
+  /** A data thread died, and with it all its claims. */
+  threadDied(thread: number): void {
+    for (const { range } of [...this.#leaving.values()]) this.released(thread, range);
+  }
+
+  #leave(instances: Map<string, EndpointRecord>, address: string): void {
+    const endpoint = instances.get(address);
+    if (endpoint === undefined) return;
+    instances.delete(address);
+    const threads = new Set(this.#options.running());
+    if (threads.size === 0) this.#options.arena.release(endpoint.counters);
+    else this.#leaving.set(keyOf(endpoint.counters), { range: endpoint.counters, threads });
+  }
+}
+
+function snapshotOf(service: FedService): ServiceSnapshot {
+  const { name, settings, counters, versions, known, updatedAt } = service;
+  return { name, settings, counters, versions, full: true, upsert: [], remove: [], known, updatedAt };
+}
+
+function keyOf(range: Range): string {
+  return `${range.segment}:${range.offset}`;
+}

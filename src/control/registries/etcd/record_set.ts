@@ -1,0 +1,89 @@
+import type { Instance } from '../../../model/instance.ts';
+import { decodeRecord } from '../records/formats.ts';
+import type { RecordFormat } from '../records/record.ts';
+import type { BadRecord, RegistryAnswer } from '../registry.ts';
+import { belongsTo } from './keys.ts';
+
+/** A key with its value and the revision that wrote it. */
+export interface KeyValue {
+  readonly key: string;
+  readonly value: string;
+  readonly revision: bigint;
+}
+
+/** One change under a prefix; a deletion has no value. */
+export interface KeyChange {
+  readonly key: string;
+  readonly value: string | null;
+  readonly revision: bigint;
+}
+
+interface Entry {
+  readonly revision: bigint;
+  readonly instances: readonly Instance[];
+  readonly problem: string | null;
+}
+
+/** The decoded records under one prefix, read with one format. Each value is decoded once, when it comes. */
+export class RecordSet {
+  readonly #path: string;
+  readonly #format: RecordFormat;
+  #entries = new Map<string, Entry>();
+
+  constructor(path: string, format: RecordFormat) {
+    this.#path = path;
+    this.#format = format;
+  }
+
+  /** Puts a complete listing in the place of everything known. */
+  replace(records: readonly KeyValue[]): void {
+    const before = this.#entries;
+    this.#entries = new Map();
+    for (const { key, value, revision } of records) {
+      if (!belongsTo(key, this.#path)) continue;
+      const known = before.get(key);
+      this.#entries.set(key, known?.revision === revision ? known : this.#decode(key, value, revision, known));
+    }
+  }
+
+  /** Applies changes in order; what is older than the record known is skipped. False when nothing changed. */
+  apply(changes: readonly KeyChange[]): boolean {
+    let changed = false;
+    for (const { key, value, revision } of changes) {
+      if (!belongsTo(key, this.#path)) continue;
+      const known = this.#entries.get(key);
+      if (known !== undefined && known.revision >= revision) continue;
+      if (value !== null) this.#entries.set(key, this.#decode(key, value, revision, known));
+      else if (!this.#entries.delete(key)) continue;
+      changed = true;
+    }
+    return changed;
+  }
+
+  /** The set as it is now: when several records name one address, the one that was written last speaks for it. */
+  answer(): RegistryAnswer {
+    const newest = new Map<string, { readonly revision: bigint; readonly instance: Instance }>();
+    const bad: BadRecord[] = [];
+    for (const [key, { revision, instances, problem }] of this.#entries) {
+      if (problem !== null) bad.push({ key, problem });
+      for (const instance of instances) {
+        const rival = newest.get(instance.address);
+        if (rival === undefined || rival.revision <= revision) newest.set(instance.address, { revision, instance });
+      }
+    }
+    return { instances: Array.from(newest.values(), ({ instance }) => instance), bad };
+  }
+
+  /** A value that cannot be read leaves the instances that its key named before: only a readable record or a deletion ends them. */
+  #decode(key: string, value: string, revision: bigint, known: Entry | undefined): Entry {
+    const decoded = decodeRecord(this.#format, key, value, this.#path);
+    switch (decoded.kind) {
+      case 'instances':
+        return { revision, instances: decoded.instances, problem: null };
+      case 'nobody':
+        return { revision, instances: [], problem: null };
+      case 'problem':
+        return { revision, instances: known?.instances ?? [], problem: decoded.problem };
+    }
+  }
+}

@@ -1,0 +1,110 @@
+import { REGISTRY_BACKOFF } from '../../../base/backoff.ts';
+import type { Clock } from '../../../base/clock.ts';
+import type { EtcdOptions } from '../../../config/registry_options.ts';
+import { findFormat } from '../records/formats.ts';
+import type { RecordFormat } from '../records/record.ts';
+import { refuseFormat } from '../refused.ts';
+import type { Registry, RegistryListener, RegistryQuery, RegistryWatch } from '../registry.ts';
+import { counted, newRegistryStats } from '../stats.ts';
+import { connectEtcd, type EtcdClient } from './client.ts';
+import { etcdError } from './errors.ts';
+import { Feed, type FeedDeps } from './feed.ts';
+import { Gate } from './gate.ts';
+import { ETCD_TIMING, type EtcdTiming } from './timing.ts';
+
+/**
+ * While etcd is away only one of all watches knocks at a time (see `Gate`), so it may knock often: what waits for the answer
+ * is a set of instances that may be wrong.
+ */
+const AWAY_BACKOFF = { ...REGISTRY_BACKOFF, max: 2_000 };
+
+/** One prefix in one format, and everybody who asked for it. */
+interface SharedFeed {
+  readonly feed: Feed;
+  readonly listeners: Set<RegistryListener>;
+}
+
+/** Reads instances from etcd 3.4 and later. Queries with the same path and format share one watch. */
+export function openEtcdRegistry(
+  name: string,
+  options: EtcdOptions,
+  clock: Clock,
+  timing: EtcdTiming = { ...ETCD_TIMING, request: options.timeout ?? ETCD_TIMING.request },
+): Registry {
+  const stats = newRegistryStats();
+  const feeds = new Map<string, SharedFeed>();
+  const ending = new Set<Promise<void>>();
+  let closed = false;
+  let connecting: Promise<EtcdClient> | null = null;
+
+  const deps: FeedDeps = {
+    clock,
+    timing,
+    gate: new Gate(AWAY_BACKOFF, clock),
+    client() {
+      connecting ??= connectEtcd(options, timing).catch((error: unknown) => {
+        connecting = null;
+        throw error;
+      });
+      return connecting;
+    },
+    explain: (cause, doing) => etcdError(cause, name, options.endpoints, doing),
+  };
+
+  function share(path: string, format: RecordFormat, key: string): SharedFeed {
+    const listeners = new Set<RegistryListener>();
+    const everybody: RegistryListener = {
+      set(answer) {
+        for (const listener of [...listeners]) listener.set(answer);
+      },
+      error(error) {
+        for (const listener of [...listeners]) listener.error(error);
+      },
+    };
+    const shared = { feed: new Feed(path, format, counted(everybody, stats, clock), deps), listeners };
+    feeds.set(key, shared);
+    return shared;
+  }
+
+  /** The last watch of a feed takes the feed with it. */
+  function leave(key: string, shared: SharedFeed, listener: RegistryListener): void {
+    if (!shared.listeners.delete(listener) || shared.listeners.size > 0) return;
+    feeds.delete(key);
+    const end = shared.feed.close();
+    ending.add(end);
+    void end.finally(() => ending.delete(end));
+  }
+
+  return {
+    name,
+    type: 'etcd',
+    stats,
+    watch(query: RegistryQuery, listener: RegistryListener): RegistryWatch {
+      const format = findFormat(query.format);
+      if (format === null) return refuseFormat(query, listener);
+      if (closed) return { close: () => Promise.resolve() };
+      const key = `${query.format} ${query.path}`;
+      const shared = feeds.get(key) ?? share(query.path, format, key);
+      // An own object per watch: the same listener may watch twice.
+      const own: RegistryListener = { set: (answer) => listener.set(answer), error: (error) => listener.error(error) };
+      shared.listeners.add(own);
+      queueMicrotask(() => {
+        if (shared.listeners.has(own)) shared.feed.replay(own);
+      });
+      return {
+        async close() {
+          leave(key, shared, own);
+        },
+      };
+    },
+    async close() {
+      closed = true;
+      for (const [key, shared] of [...feeds]) {
+        for (const listener of [...shared.listeners]) leave(key, shared, listener);
+      }
+      const client = await connecting?.catch(() => null);
+      client?.close();
+      await Promise.all(ending);
+    },
+  };
+}

@@ -1,0 +1,176 @@
+import { Worker } from 'node:worker_threads';
+import type { Clock } from '../base/clock.ts';
+import { OutriggerError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { DataThreadStart, FromDataThread, ToDataThread } from '../model/snapshot.ts';
+import type { CounterArena } from './counters.ts';
+
+/** What a new data thread is told besides what the threads themselves know. */
+export type ThreadState = Pick<DataThreadStart, 'routing' | 'discoverSettings' | 'services'>;
+
+export interface ThreadsOptions {
+  /** The module that a data thread runs. */
+  readonly entry: URL;
+  readonly listen: readonly string[];
+  readonly arena: CounterArena;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** What a thread that starts now must know; asked again when one is restarted. */
+  readonly state: () => ThreadState;
+  /** Rare events of a thread, other than the ones handled here. */
+  readonly event: (thread: number, event: FromDataThread) => void;
+  /** A thread died: what it still owed will not come. */
+  readonly died: (thread: number) => void;
+}
+
+/** A thread that dies again and again is restarted after this long at most, in milliseconds. */
+const MAX_RESTART_DELAY = 5_000;
+/** A thread that ran this long before it died starts over at once. */
+const STABLE_AFTER = 60_000;
+/**
+ * Young generation of a data thread, in MiB: requests die young, and with the default of 48 many of them are still alive when it
+ * is full and are copied for nothing.
+ */
+const YOUNG_GENERATION_MB = 64;
+
+interface DataThread {
+  worker: Worker | null;
+  restarts: number;
+  startedAt: number;
+  /** Deaths in a row, each soon after a start. */
+  failures: number;
+}
+
+/** Starts the data threads, feeds them, and starts them again when they die. */
+export class DataThreads {
+  readonly #options: ThreadsOptions;
+  readonly #threads: DataThread[] = [];
+  /** The addresses in use: known once the first thread listens, and used by all others. */
+  #listen: readonly string[];
+  #stopping = false;
+  #drained = new Map<number, () => void>();
+
+  constructor(options: ThreadsOptions) {
+    this.#options = options;
+    this.#listen = options.listen;
+    options.arena.onSegment((thread, segment) => this.send(thread, { kind: 'segment', segment }));
+  }
+
+  /** Starts one thread per counter set of the arena; resolves to the addresses they listen on, or rejects with `listen_failed`. */
+  async start(): Promise<readonly string[]> {
+    for (let index = 0; index < this.#options.arena.threads; index++) {
+      this.#threads.push({ worker: null, restarts: 0, startedAt: 0, failures: 0 });
+      this.#listen = await this.#launch(index);
+    }
+    return this.#listen;
+  }
+
+  /** How often each thread was restarted. */
+  restarts(): readonly number[] {
+    return this.#threads.map((thread) => thread.restarts);
+  }
+
+  /** The threads that run now. */
+  running(): number[] {
+    return this.#threads.flatMap((thread, index) => (thread.worker === null ? [] : [index]));
+  }
+
+  send(thread: number, message: ToDataThread): void {
+    this.#threads[thread]?.worker?.postMessage(message);
+  }
+
+  broadcast(message: ToDataThread): void {
+    for (const thread of this.#threads) thread.worker?.postMessage(message);
+  }
+
+  /** Lets every thread finish its requests for `graceMs` and then ends it. */
+  async stop(graceMs: number): Promise<void> {
+    this.#stopping = true;
+    await Promise.all(this.#threads.map((_, index) => this.#drain(index, graceMs)));
+    await Promise.all(this.#threads.map(({ worker }) => worker?.terminate()));
+  }
+
+  async #drain(index: number, graceMs: number): Promise<void> {
+    if (this.#threads[index]?.worker == null) return;
+    let cancel = (): void => {};
+    await new Promise<void>((resolve) => {
+      this.#drained.set(index, resolve);
+      // A thread that hangs must not keep the process.
+      cancel = this.#options.clock.after(graceMs + 1_000, resolve);
+      this.send(index, { kind: 'drain', graceMs });
+    });
+    cancel();
+  }
+
+  #launch(index: number): Promise<readonly string[]> {
+    const { entry, arena, log, state } = this.#options;
+    const thread = this.#threads[index] as DataThread;
+    const start: DataThreadStart = {
+      index,
+      listen: this.#listen,
+      reusePort: arena.threads > 1,
+      segments: arena.segments(index),
+      ...state(),
+    };
+    const worker = new Worker(entry, {
+      workerData: start,
+      name: `outrigger-data-${index}`,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+    });
+    thread.worker = worker;
+    thread.startedAt = this.#options.clock.now();
+    let reason = 'it ended by itself';
+    return new Promise((resolve, reject) => {
+      worker.on('error', (error) => {
+        reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      });
+      worker.on('exit', () => {
+        thread.worker = null;
+        this.#drained.get(index)?.();
+        if (!this.#stopping) this.#restart(index, reason);
+      });
+      worker.on('message', (event: FromDataThread) => {
+        if (event.kind === 'listening') resolve(event.addresses);
+        else if (event.kind === 'listen_failed') {
+          const error = listenFailed(event.address, event.code, event.message);
+          if (thread.restarts === 0) reject(error);
+          else {
+            log.error(error.message, { hint: error.hint, thread: index });
+            void worker.terminate();
+          }
+        } else if (event.kind === 'drained') this.#drained.get(index)?.();
+        else this.#options.event(index, event);
+      });
+    });
+  }
+
+  #restart(index: number, reason: string): void {
+    const { clock, log, arena, died } = this.#options;
+    const thread = this.#threads[index] as DataThread;
+    died(index);
+    arena.resetThread(index);
+    thread.restarts++;
+    thread.failures = clock.now() - thread.startedAt > STABLE_AFTER ? 0 : thread.failures + 1;
+    const delay = thread.failures <= 1 ? 0 : Math.min(MAX_RESTART_DELAY, 100 * 2 ** (thread.failures - 2));
+    log.error('A data thread died and is restarted; the requests it carried were lost.', {
+      thread: index,
+      restarts: thread.restarts,
+      delay_ms: delay,
+      reason,
+    });
+    clock.after(delay, () => {
+      if (!this.#stopping) this.#launch(index).catch(() => {});
+    });
+  }
+}
+
+function listenFailed(address: string, code: string, message: string): OutriggerError {
+  const hints: Record<string, string> = {
+    EADDRINUSE: `something else listens there: "ss -ltnp" names it; or choose another address with "listen" (--listen)`,
+    EACCES: 'ports below 1024 need a privilege: choose a higher one with "listen" (--listen)',
+    EADDRNOTAVAIL: 'this machine has no such address: check "listen" (--listen)',
+  };
+  return new OutriggerError('listen_failed', `cannot listen on ${address}: ${message}`, {
+    hint: hints[code] ?? 'check "listen" (--listen)',
+  });
+}

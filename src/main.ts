@@ -1,0 +1,47 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { parseCommandLine } from './cli/args.ts';
+import { runCheck } from './cli/check.ts';
+import { processOutput } from './cli/check_print.ts';
+import { runDemo } from './cli/demo.ts';
+import { runSidecar } from './cli/run.ts';
+import { runSchema } from './cli/schema.ts';
+
+const OLDEST_NODE = [22, 18] as const;
+
+/** Runs one command line and resolves with the exit code: 0 fine, 1 failed, 2 wrong usage or config. */
+async function main(): Promise<number> {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  if (major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1])) {
+    process.stderr.write(`outrigger needs Node.js ${OLDEST_NODE.join('.')} or newer; this is ${process.version}\n`);
+    return 2;
+  }
+  const output = processOutput(process.env);
+  const command = parseCommandLine(process.argv.slice(2), process.env, process.cwd());
+  switch (command.kind) {
+    case 'run':
+      return runSidecar(command.config, command.command, version(), output);
+    case 'check':
+      return runCheck(command.config, output);
+    case 'demo':
+      return runDemo(command.args);
+    case 'schema':
+      return runSchema(output);
+    case 'help':
+      output.out(command.text);
+      return 0;
+    case 'version':
+      output.out(`${version()}\n`);
+      return 0;
+    case 'usage':
+      output.err(`${command.message}\n  hint: ${command.hint}\n`);
+      return 2;
+  }
+}
+
+function version(): string {
+  const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
+  return manifest.version;
+}
+
+process.exitCode = await main();

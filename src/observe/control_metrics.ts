@@ -1,0 +1,58 @@
+import { THREAD, THREAD_RANGE } from '../model/counters.ts';
+import type { Collectors } from './metric_sink.ts';
+
+/** Names and facts that are fixed for the life of the process. */
+export interface ProcessFacts {
+  /** The version of Outrigger. */
+  readonly version: string;
+  /** Names of the slots of `THREAD.PROTOCOL_ERRORS`, in their order. */
+  readonly protocolErrorTokens: readonly string[];
+}
+
+/** The blocks of `THREAD.PROTOCOL_ERRORS`, in their order. */
+const SIDES = ['downstream', 'upstream'] as const;
+
+/** Metrics of the sidecar itself: its threads, its registries, its build. */
+export function controlCollectors({ version, protocolErrorTokens }: ProcessFacts) {
+  return {
+    outrigger_downstream_connections(view, sink) {
+      for (let thread = 0; thread < view.counters.threads; thread++) {
+        sink.value({ thread: String(thread) }, view.counters.read(thread, THREAD_RANGE, THREAD.CONNECTIONS));
+      }
+    },
+
+    outrigger_protocol_errors_total(view, sink) {
+      for (const [index, side] of SIDES.entries()) {
+        const first = THREAD.PROTOCOL_ERRORS + index * THREAD.PROTOCOL_ERROR_TOKENS;
+        for (const [slot, token] of protocolErrorTokens.entries()) {
+          sink.count({ side, token }, view.counters.sum(THREAD_RANGE, first + slot));
+        }
+      }
+    },
+
+    // Told from the start: an increase is seen only by who saw the zero.
+    outrigger_data_thread_restarts_total(view, sink) {
+      for (const [thread, restarts] of view.restarts().entries()) sink.value({ thread: String(thread) }, restarts);
+    },
+
+    outrigger_registry_updates_total(view, sink) {
+      for (const { name: registry, updates } of view.registries()) sink.count({ registry }, updates);
+    },
+
+    outrigger_registry_errors_total(view, sink) {
+      for (const { name: registry, errors } of view.registries()) {
+        for (const [reason, count] of Object.entries(errors)) sink.count({ registry, reason }, count);
+      }
+    },
+
+    outrigger_registry_last_update_timestamp_seconds(view, sink) {
+      for (const { name: registry, lastUpdateAt } of view.registries()) {
+        if (lastUpdateAt > 0) sink.value({ registry }, lastUpdateAt / 1000);
+      }
+    },
+
+    outrigger_build_info(_view, sink) {
+      sink.value({ version, node: process.versions.node }, 1);
+    },
+  } satisfies Partial<Collectors>;
+}

@@ -1,0 +1,78 @@
+import { HISTOGRAM_SLOTS, LATENCY_BOUNDS } from '../model/counters.ts';
+import type { Labels, MetricName } from './metric_table.ts';
+import type { MetricsView } from './metrics_view.ts';
+
+/** One line of the exposition, in the shape that prom-client's registry prints. */
+export interface Sample {
+  /** The series with its labels, as it is printed. */
+  readonly metricName: string;
+  readonly value: number;
+  /** Empty and shared: they stand in the name already. */
+  readonly labels: object;
+  readonly sharedLabels: object;
+}
+
+/** Reads the shared counters at the moment of the scrape and writes the series of one metric. */
+export type Collector<N extends MetricName> = (view: MetricsView, sink: MetricSink<N>) => void | Promise<void>;
+export type Collectors = { readonly [N in MetricName]: Collector<N> };
+
+const NO_LABELS = {};
+const BUCKETS = [...LATENCY_BOUNDS, '+Inf'].map((le) => `le="${le}"`);
+
+/**
+ * Takes the series of one metric during one scrape. It writes the labels itself: left to the registry they are taken apart, looked
+ * up and escaped line by line, and the scrape of 1,000 instances (32,000 lines) takes 45 ms instead of 30.
+ */
+export class MetricSink<N extends MetricName> {
+  readonly samples: Sample[] = [];
+  readonly #name: N;
+
+  constructor(name: N) {
+    this.#name = name;
+  }
+
+  /** A value that is told whatever it is. */
+  value(labels: Labels<N>, value: number): void {
+    this.#push('', labelText(labels), value);
+  }
+
+  /** A count: what never happened has no series. */
+  count(labels: Labels<N>, value: number): void {
+    if (value !== 0) this.#push('', labelText(labels), value);
+  }
+
+  /** A histogram as `model/counters.ts` lays it out, read slot by slot; without observations it has no series. */
+  histogram(labels: Labels<N>, read: (slot: number) => number): void {
+    const own = labelText(labels);
+    const prefix = own === '' ? '' : `${own},`;
+    const first = this.samples.length;
+    let count = 0;
+    for (let bucket = 0; bucket < BUCKETS.length; bucket++) {
+      count += read(bucket);
+      this.#push('_bucket', prefix + BUCKETS[bucket], count);
+    }
+    if (count === 0) {
+      this.samples.length = first;
+      return;
+    }
+    this.#push('_sum', own, read(HISTOGRAM_SLOTS - 1));
+    this.#push('_count', own, count);
+  }
+
+  #push(suffix: string, labels: string, value: number): void {
+    const metricName = `${this.#name}${suffix}${labels === '' ? '' : `{${labels}}`}`;
+    this.samples.push({ metricName, value, labels: NO_LABELS, sharedLabels: NO_LABELS });
+  }
+}
+
+function labelText(labels: Readonly<Record<string, string>>): string {
+  let text = '';
+  for (const name in labels) text += `${text === '' ? '' : ','}${name}="${escaped(labels[name] as string)}"`;
+  return text;
+}
+
+/** https://prometheus.io/docs/instrumenting/exposition_formats/: backslash, quote and line feed are escaped in label values. */
+function escaped(value: string): string {
+  if (!/[\\"\n]/.test(value)) return value;
+  return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+}

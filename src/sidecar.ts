@@ -1,0 +1,247 @@
+import { extname } from 'node:path';
+import { startAdminServer } from './admin/admin_server.ts';
+import type { Readiness, ServiceView } from './admin/admin_view.ts';
+import type { HttpServer } from './admin/http_server.ts';
+import { startTelemetryServer } from './admin/telemetry_server.ts';
+import type { Clock } from './base/clock.ts';
+import type { Log } from './base/log.ts';
+import type { Config } from './config/config.ts';
+import { redact } from './config/redact.ts';
+import { Cluster, type ClusterChange } from './control/cluster/cluster.ts';
+import { Discovery } from './control/cluster/discovery.ts';
+import { TroubleLog } from './control/cluster/trouble_log.ts';
+import { CounterArena } from './control/counters.ts';
+import { type FedService, Feed } from './control/feed.ts';
+import { openRegistry } from './control/registries/open.ts';
+import type { Registry } from './control/registries/registry.ts';
+import { DataThreads } from './control/threads.ts';
+import { PROTOCOL_ERROR_TOKENS } from './http2/protocol_errors.ts';
+import { HISTOGRAM_SLOTS, SERVICE } from './model/counters.ts';
+import type { FromDataThread } from './model/snapshot.ts';
+import { createExposition } from './observe/exposition.ts';
+import type { EventLog } from './observe/log.ts';
+
+/** Ready after this long even if a registry has not answered: a sidecar must never keep its app from starting for that. */
+const READY_AFTER = 10_000;
+
+export interface SidecarOptions {
+  readonly config: Config;
+  readonly log: EventLog;
+  readonly clock: Clock;
+  readonly version: string;
+  /** Asked to end the process, by `POST /shutdown`. */
+  readonly shutdown: () => void;
+  /** The module that data threads run; only tests give another. */
+  readonly dataThread?: URL;
+}
+
+/** A running sidecar. */
+export interface Sidecar {
+  /** The addresses in use, with the ports that the system chose. */
+  readonly listen: readonly string[];
+  readonly admin: string;
+  readonly telemetry: string;
+  services(): readonly FedService[];
+  /** Resolves when every configured service has had an answer from its registry, or after `ms` milliseconds. */
+  settled(ms: number): Promise<void>;
+  /** Stops taking requests, lets those in flight finish within the grace of the config, and closes everything. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Puts the two planes together and starts them: registries and memberships, the feed to the data threads, the threads, and the
+ * servers that show it all. Rejects with an OutriggerError when an address cannot be listened on; nothing is left running then.
+ */
+export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
+  const { config, log, clock } = options;
+  const startedAt = clock.now();
+  const arena = new CounterArena(config.workers);
+  const registries = new Map<string, Registry>();
+  for (const [name, registry] of config.registries) registries.set(name, openRegistry(name, registry, { clock }));
+
+  const feed: Feed = new Feed({
+    arena,
+    clock,
+    broadcast: (message) => threads.broadcast(message),
+    running: () => threads.running(),
+  });
+  const threads: DataThreads = new DataThreads({
+    entry: options.dataThread ?? new URL(`./dataplane/thread${extname(import.meta.url)}`, import.meta.url),
+    listen: config.listen,
+    arena,
+    clock,
+    log,
+    state: () => ({
+      routing: config.routing,
+      discoverSettings: config.discover?.settings ?? null,
+      services: feed.snapshots(),
+    }),
+    event: (thread, event) => onEvent(thread, event),
+    died: (thread) => feed.threadDied(thread),
+  });
+
+  const waiting = new Set(config.services.keys());
+  let onSettled = (): void => {};
+  const changed = (change: ClusterChange): void => {
+    feed.change(change);
+    logChange(log, change);
+    waiting.delete(change.name);
+    if (waiting.size === 0) onSettled();
+  };
+  const trouble = new TroubleLog(log);
+  const clusters: Cluster[] = [];
+  for (const [name, service] of config.services) feed.add(name, service.settings, service.format);
+  const discovery = openDiscovery();
+
+  function openClusters(): void {
+    for (const [name, { registry, path, format, instances }] of config.services) {
+      const query = { service: name, path, format, instances };
+      const source = registries.get(registry) as Registry;
+      const emptyProtection = emptyProtectionOf(config, registry);
+      clusters.push(new Cluster({ registry: source, query, emptyProtection }, { clock, log, trouble, changed }));
+    }
+  }
+
+  function openDiscovery(): Discovery | null {
+    const discover = config.discover;
+    if (discover === null) return null;
+    const { registry, path, format } = discover;
+    const source = registries.get(registry) as Registry;
+    return new Discovery(
+      { registry: source, path, format, emptyProtection: emptyProtectionOf(config, registry) },
+      { clock, log, trouble, changed, dropped: (name) => feed.drop(name), demand },
+    );
+  }
+
+  function demand(name: string): { requests: number; inFlight: number } {
+    const service = feed.get(name);
+    if (service === undefined) return { requests: 0, inFlight: 0 };
+    let requests = 0;
+    for (let bucket = 0; bucket < HISTOGRAM_SLOTS - 1; bucket++) {
+      requests += arena.sum(service.counters, SERVICE.DURATION + bucket);
+    }
+    return { requests, inFlight: arena.sum(service.counters, SERVICE.IN_FLIGHT) };
+  }
+
+  function onEvent(thread: number, event: FromDataThread): void {
+    switch (event.kind) {
+      case 'log':
+        log[event.level](event.message, event.fields);
+        break;
+      case 'endpoint_gone':
+        feed.released(thread, event.counters);
+        break;
+      case 'wanted':
+        onWanted(thread, event.service);
+        break;
+    }
+  }
+
+  function onWanted(thread: number, name: string): void {
+    const discover = config.discover;
+    const outcome = discovery?.wanted(name) ?? 'invalid';
+    if (discover === null || outcome === 'invalid' || outcome === 'full') {
+      threads.send(thread, { kind: 'service_gone', name });
+    } else if (outcome === 'opened') {
+      const path = discover.path.replaceAll('{service}', () => name);
+      feed.add(name, { ...discover.settings, path }, discover.format);
+    } else feed.tell(name, (message) => threads.send(thread, message));
+  }
+
+  function* serviceViews(): Iterable<ServiceView> {
+    for (const service of feed.services()) {
+      const { name, settings, format, updatedAt, stale } = service;
+      const { registry, path, balance } = settings;
+      yield { name, registry, path, format, balance, updatedAt, stale, instances: service.instances.values() };
+    }
+  }
+
+  function readiness(): Readiness {
+    if (waiting.size === 0 || clock.now() - startedAt > READY_AFTER) return { ready: true, reasons: [] };
+    const reasons = Array.from(waiting, (name) => {
+      const registry = config.services.get(name)?.registry ?? '';
+      return `service "${name}": registry "${registry}" has not answered yet`;
+    });
+    return { ready: false, reasons };
+  }
+
+  let stopping: Promise<void> | null = null;
+  const servers: HttpServer[] = [];
+  const stop = (): Promise<void> => {
+    stopping ??= (async () => {
+      await threads.stop(config.drainGraceMs);
+      await Promise.all([...clusters.map((cluster) => cluster.close()), discovery?.close()]);
+      await Promise.all(Array.from(registries.values(), (registry) => registry.close()));
+      await Promise.all(servers.map((server) => server.close()));
+    })();
+    return stopping;
+  };
+
+  try {
+    const exposition = createExposition(
+      {
+        counters: arena,
+        services: () =>
+          Array.from(feed.services(), (service) => ({ ...service, instances: service.instances.values() })),
+        registries: () => Array.from(registries.values(), ({ name, stats }) => ({ name, ...stats })),
+        restarts: () => threads.restarts(),
+      },
+      { version: options.version, protocolErrorTokens: PROTOCOL_ERROR_TOKENS },
+    );
+    const telemetry = await startTelemetryServer({ listen: config.telemetry, metrics: exposition, readiness, log });
+    servers.push(telemetry);
+    const admin = await startAdminServer({
+      listen: config.admin,
+      view: { counters: arena, services: serviceViews, now: () => clock.now(), config: () => redact(config) },
+      actions: {
+        setLogLevel: (level) => log.setLevel(level),
+        drain: () => threads.broadcast({ kind: 'drain', graceMs: config.drainGraceMs }),
+        shutdown: options.shutdown,
+      },
+      log,
+    });
+    servers.push(admin);
+    openClusters();
+    const listen = await threads.start();
+    const settled = (ms: number): Promise<void> =>
+      new Promise((resolve) => {
+        if (waiting.size === 0) return resolve();
+        onSettled = resolve;
+        clock.after(ms, resolve);
+      });
+    return {
+      listen,
+      admin: admin.address,
+      telemetry: telemetry.address,
+      services: () => [...feed.services()],
+      settled,
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function emptyProtectionOf(config: Config, registry: string): number {
+  const options = config.registries.get(registry);
+  return options !== undefined && 'emptyProtection' in options ? (options.emptyProtection ?? 0) : 0;
+}
+
+function logChange(log: Log, { name, diff, instances, stale }: ClusterChange): void {
+  const addresses = (list: readonly { address: string }[]): string | undefined =>
+    list.length === 0
+      ? undefined
+      : list
+          .slice(0, 5)
+          .map(({ address }) => address)
+          .join(' ') + (list.length > 5 ? ` and ${list.length - 5} more` : '');
+  log.info('The instances of a service changed.', {
+    service: name,
+    joined: addresses(diff.added),
+    changed: addresses(diff.changed),
+    left: addresses(diff.removed),
+    instances: instances.length,
+    stale: stale || undefined,
+  });
+}

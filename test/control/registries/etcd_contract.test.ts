@@ -1,0 +1,47 @@
+import test from 'ava';
+import { openRegistry } from '../../../src/control/registries/open.ts';
+import { type Records, registryContract } from '../../contract/registry.ts';
+import { type EtcdServer, startEtcd } from '../../support/etcd.ts';
+import { present } from '../../support/requires.ts';
+
+const PATH = '/services/book/';
+
+function recordOf(record: Records[string]): string {
+  if ('garbage' in record) return record.garbage;
+  return JSON.stringify({ node: { name: 'book', address: record.address, version: record.version } });
+}
+
+async function writeAll(etcd: EtcdServer, before: Records, after: Records): Promise<void> {
+  for (const id of Object.keys(before)) if (!(id in after)) await etcd.delete(PATH + id);
+  const changed = Object.entries(after).filter(
+    ([id, record]) => before[id] === undefined || recordOf(before[id]) !== recordOf(record),
+  );
+  const lanes = Array.from({ length: 16 }, async () => {
+    for (let next = changed.pop(); next !== undefined; next = changed.pop())
+      await etcd.put(PATH + next[0], recordOf(next[1]));
+  });
+  await Promise.all(lanes);
+}
+
+if (present('etcd')) {
+  registryContract(test, 'etcd', { changes: true, goesAway: true }, async ({ records, away = false }) => {
+    const etcd = await startEtcd();
+    let held: Records = {};
+    const write = async (wanted: Records): Promise<void> => {
+      await writeAll(etcd, held, wanted);
+      held = wanted;
+    };
+    await write(records);
+    if (away) await etcd.kill();
+    return {
+      registry: openRegistry('main', { type: 'etcd', endpoints: [etcd.endpoint] }),
+      query: { service: 'book', path: PATH, format: 'auto' },
+      write,
+      away: etcd.kill,
+      back: etcd.restart,
+      dispose: etcd.stop,
+    };
+  });
+} else {
+  test.skip('etcd is not installed: sh .ci/install --servers', () => {});
+}

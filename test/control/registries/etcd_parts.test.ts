@@ -1,0 +1,155 @@
+import test from 'ava';
+import fc from 'fast-check';
+import { Coalescer } from '../../../src/control/registries/etcd/coalesce.ts';
+import { etcdError } from '../../../src/control/registries/etcd/errors.ts';
+import { Gate } from '../../../src/control/registries/etcd/gate.ts';
+import { belongsTo, rangeEnd } from '../../../src/control/registries/etcd/keys.ts';
+import { RecordSet } from '../../../src/control/registries/etcd/record_set.ts';
+import { findFormat } from '../../../src/control/registries/records/formats.ts';
+import type { RecordFormat } from '../../../src/control/registries/records/record.ts';
+import { manualClock } from '../../support/manual_clock.ts';
+
+const AUTO = findFormat('auto') as RecordFormat;
+const POLICY = { initial: 100, multiplier: 2, jitter: 0, max: 1_000 };
+
+test('a range holds exactly the keys with its prefix', (t) => {
+  const bytes = fc.uint8Array({ minLength: 1, maxLength: 6 }).map((array) => Buffer.from(array));
+  fc.assert(
+    fc.property(bytes, bytes, (prefix, key) => {
+      const end = rangeEnd(prefix);
+      const toTheEnd = end.equals(Buffer.of(0));
+      const inRange = key.compare(prefix) >= 0 && (toTheEnd || key.compare(end) < 0);
+      return inRange === key.subarray(0, prefix.length).equals(prefix);
+    }),
+  );
+  t.deepEqual(rangeEnd(Buffer.from('/a/')), Buffer.from('/a0'));
+  t.deepEqual(rangeEnd(Buffer.of(1, 0xff)), Buffer.of(2));
+});
+
+test('a path that is a name does not find keys of a longer name', (t) => {
+  t.true(belongsTo('/services/book/1', '/services/book'));
+  t.true(belongsTo('/services/book', '/services/book'));
+  t.false(belongsTo('/services/bookstore/1', '/services/book'));
+  t.false(belongsTo('/services/book-2/1', '/services/book'));
+  t.true(belongsTo('/services/book-2', '/services/book-'));
+  t.true(belongsTo('/services/book/1', '/services/book/'));
+});
+
+test('of several records with one address the one written last counts', (t) => {
+  const set = new RecordSet('p/', AUTO);
+  const record = (version: string) => `{"node":{"address":"127.0.0.1:1","version":"${version}"}}`;
+  set.replace([
+    { key: 'p/new', value: record('new'), revision: 10n },
+    { key: 'p/old', value: record('old'), revision: 9n },
+  ]);
+  t.deepEqual(
+    set.answer().instances.map(({ version }) => version),
+    ['new'],
+  );
+  t.true(set.apply([{ key: 'p/old', value: record('newest'), revision: 11n }]));
+  t.is(set.answer().instances[0]?.version, 'newest');
+  t.true(set.apply([{ key: 'p/old', value: null, revision: 12n }]));
+  t.is(set.answer().instances[0]?.version, 'new');
+});
+
+test('a change that is older than the record known is skipped', (t) => {
+  const set = new RecordSet('p/', AUTO);
+  set.replace([{ key: 'p/a', value: '127.0.0.1:1', revision: 10n }]);
+  t.false(set.apply([{ key: 'p/a', value: null, revision: 10n }]));
+  t.false(set.apply([{ key: 'p/unknown', value: null, revision: 11n }]));
+  t.is(set.answer().instances.length, 1);
+});
+
+test('a record that becomes unreadable keeps its instance until it is readable again or deleted', (t) => {
+  const set = new RecordSet('p/', AUTO);
+  set.replace([{ key: 'p/a', value: '127.0.0.1:1', revision: 1n }]);
+  set.apply([{ key: 'p/a', value: 'garbage', revision: 2n }]);
+  t.deepEqual([set.answer().instances.length, set.answer().bad.length], [1, 1]);
+  set.replace([{ key: 'p/a', value: 'more garbage', revision: 3n }]);
+  t.deepEqual([set.answer().instances.length, set.answer().bad.length], [1, 1]);
+  set.apply([{ key: 'p/a', value: null, revision: 4n }]);
+  t.deepEqual(set.answer(), { instances: [], bad: [] });
+});
+
+test('the first change is told at once, and those that follow together', (t) => {
+  const clock = manualClock();
+  let runs = 0;
+  const coalescer = new Coalescer(20, clock, () => runs++);
+  coalescer.touch();
+  t.is(runs, 1);
+  for (let i = 0; i < 100; i++) coalescer.touch();
+  t.is(runs, 1);
+  clock.advance(20);
+  t.is(runs, 2);
+  coalescer.touch();
+  coalescer.settle();
+  t.is(runs, 3);
+  coalescer.settle();
+  t.is(runs, 3);
+  clock.advance(100);
+  t.is(runs, 3);
+  t.is(clock.pending, 0);
+  coalescer.touch();
+  coalescer.touch();
+  coalescer.stop();
+  clock.advance(100);
+  t.is(runs, 4);
+});
+
+test('at the gate one after the other is let through, ever more slowly, until it opens for all', async (t) => {
+  const clock = manualClock();
+  const gate = new Gate(POLICY, clock);
+  const { signal } = new AbortController();
+  const passed: number[] = [];
+  const wait = (n: number): Promise<void> => gate.pass(signal).then(() => void passed.push(n));
+  const all = [1, 2, 3, 4].map(wait);
+  const advance = async (ms: number): Promise<void> => {
+    clock.advance(ms);
+    await new Promise(setImmediate);
+  };
+  await advance(100);
+  t.deepEqual(passed, [1]);
+  await advance(199);
+  t.deepEqual(passed, [1]);
+  await advance(1);
+  t.deepEqual(passed, [1, 2]);
+  gate.open();
+  await Promise.all(all);
+  t.deepEqual(passed, [1, 2, 3, 4]);
+  t.is(clock.pending, 0);
+  const again = wait(5);
+  await advance(100);
+  await again;
+});
+
+test('who gives up at the gate leaves no timer', async (t) => {
+  const clock = manualClock();
+  const gate = new Gate(POLICY, clock);
+  const leaving = new AbortController();
+  const waiting = gate.pass(leaving.signal);
+  leaving.abort();
+  await waiting;
+  await gate.pass(leaving.signal);
+  t.is(clock.pending, 0);
+});
+
+const ERRORS: readonly [message: string, code: string][] = [
+  ['3 INVALID_ARGUMENT: etcdserver: authentication failed, invalid user ID or password', 'etcd_auth'],
+  ['3 INVALID_ARGUMENT: etcdserver: user name is empty', 'etcd_auth'],
+  ['16 UNAUTHENTICATED: etcdserver: invalid auth token', 'etcd_auth'],
+  ['7 PERMISSION_DENIED: etcdserver: permission denied', 'etcd_permission'],
+  ['14 UNAVAILABLE: No connection established. Last error: Error: self-signed certificate', 'etcd_tls'],
+  ['14 UNAVAILABLE: No connection established. Last error: connect ECONNREFUSED 127.0.0.1:1', 'etcd_unavailable'],
+  ['14 UNAVAILABLE: etcdserver: no leader', 'etcd_unavailable'],
+  ['4 DEADLINE_EXCEEDED: Deadline exceeded after 5s', 'etcd_timeout'],
+  ['something else', 'etcd_failed'],
+];
+
+for (const [message, code] of ERRORS) {
+  test(`${code}: ${message}`, (t) => {
+    const error = etcdError(new Error(message), 'main', ['http://127.0.0.1:2379'], 'listing /services/book/');
+    t.is(error.code, code);
+    t.is(error.message, `registry "main" (etcd at http://127.0.0.1:2379): listing /services/book/: ${message}`);
+    t.truthy(error.hint);
+  });
+}

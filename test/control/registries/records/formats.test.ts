@@ -1,0 +1,211 @@
+import test from 'ava';
+import fc from 'fast-check';
+import { decodeRecord, FORMAT_NAMES, findFormat } from '../../../../src/control/registries/records/formats.ts';
+import type { Decoded, RecordFormat } from '../../../../src/control/registries/records/record.ts';
+import type { Instance } from '../../../../src/model/instance.ts';
+
+function format(name: string): RecordFormat {
+  const found = findFormat(name);
+  if (found === null) throw new Error(`no format ${name}`);
+  return found;
+}
+
+interface Case {
+  readonly title: string;
+  readonly format: 'plain' | 'grpc' | 'hwholiday';
+  readonly key: string;
+  readonly value: string;
+  /** Null: the record says that nobody is there. */
+  readonly instance: Partial<Instance> | null;
+}
+
+const NODE = '"name":"svc","path":"/a/b/svc/svc-7d1f","id":"svc-7d1f"';
+
+/** The bytes that the libraries named in each title write. */
+const READABLE: readonly Case[] = [
+  {
+    title: 'go-kit sd/etcdv3: host:port',
+    format: 'plain',
+    key: '/services/book/127.0.0.1:50052',
+    value: '127.0.0.1:50052',
+    instance: { id: '127.0.0.1:50052', address: '127.0.0.1:50052' },
+  },
+  {
+    title: 'go-kit sd/etcdv3: a URL',
+    format: 'plain',
+    key: '/services/book/1',
+    value: 'http://127.0.0.1:50052',
+    instance: { address: '127.0.0.1:50052' },
+  },
+  {
+    title: 'go-zero: a lease id as key',
+    format: 'plain',
+    key: 'book.rpc/7587870460981677828',
+    value: '10.0.0.5:8080',
+    instance: { id: '7587870460981677828', address: '10.0.0.5:8080' },
+  },
+  {
+    title: 'a line end after it',
+    format: 'plain',
+    key: 'p/a',
+    value: 'book.local:80\n',
+    instance: { address: 'book.local:80' },
+  },
+  {
+    title: 'an IPv6 address',
+    format: 'plain',
+    key: 'p/a',
+    value: '[fd00::1]:50051',
+    instance: { address: '[fd00::1]:50051' },
+  },
+  {
+    title: 'a unix socket',
+    format: 'plain',
+    key: 'p/a',
+    value: 'unix:/run/book',
+    instance: { address: 'unix:/run/book' },
+  },
+  {
+    title: 'etcd naming/endpoints',
+    format: 'grpc',
+    key: 'foo/bar/my-service/1.2.3.4:80',
+    value: '{"Op":0,"Addr":"1.2.3.4:80","Metadata":null}',
+    instance: { id: '1.2.3.4:80', address: '1.2.3.4:80' },
+  },
+  {
+    title: 'etcd naming/endpoints with a version',
+    format: 'grpc',
+    key: 't/1.2.3.4:80',
+    value: '{"Op":0,"Addr":"1.2.3.4:80","Metadata":{"version":"v2","weight":5,"zone":"a","nested":{}}}',
+    instance: {
+      address: '1.2.3.4:80',
+      version: 'v2',
+      weight: 5,
+      zone: 'a',
+      metadata: { version: 'v2', weight: '5', zone: 'a' },
+    },
+  },
+  {
+    title: 'gRPC naming.Update with a version as its metadata',
+    format: 'grpc',
+    key: 't/1',
+    value: '{"Op":0,"Addr":"1.2.3.4:80","Metadata":"v3"}',
+    instance: { address: '1.2.3.4:80', version: 'v3' },
+  },
+  {
+    title: 'gRPC naming.Update with other metadata',
+    format: 'grpc',
+    key: 't/1',
+    value: '{"Op":0,"Addr":"1.2.3.4:80","Metadata":[1]}',
+    instance: { address: '1.2.3.4:80', version: null },
+  },
+  { title: 'gRPC naming.Delete', format: 'grpc', key: 't/1', value: '{"Op":1,"Addr":"1.2.3.4:80"}', instance: null },
+  {
+    title: 'learning_tools etcd/register',
+    format: 'hwholiday',
+    key: '/a/b/svc/svc-7d1f',
+    value: `{"node":{${NODE},"version":"v1","address":"127.0.0.1:8089"},"metadata":{"a":"b"},"endpoints":{}}`,
+    instance: { id: 'svc-7d1f', address: '127.0.0.1:8089', version: 'v1', metadata: { a: 'b' } },
+  },
+  {
+    title: 'learning_tools etcd/register without a version',
+    format: 'hwholiday',
+    key: '/a/b/svc/svc-7d1f',
+    value: `{"node":{${NODE},"version":"","address":"127.0.0.1:8089"},"metadata":null,"endpoints":{"Get":{"online":false}}}`,
+    instance: { address: '127.0.0.1:8089', version: 'latest' },
+  },
+  {
+    title: 'learning_tools etcd/register, switched off',
+    format: 'hwholiday',
+    key: '/a/b/svc/svc-7d1f',
+    value: `{"node":{${NODE},"version":"v1","address":"127.0.0.1:8089","online":false}}`,
+    instance: null,
+  },
+  {
+    title: 'learning_tools etcd/register, with weight and zone',
+    format: 'hwholiday',
+    key: '/a/b/svc/svc-7d1f',
+    value: `{"node":{${NODE},"version":"v1","address":"127.0.0.1:8089","online":true},"weight":"2.5","zone":"b"}`,
+    instance: { address: '127.0.0.1:8089', version: 'v1', weight: 2.5, zone: 'b' },
+  },
+];
+
+for (const { title, format: name, key, value, instance } of READABLE) {
+  for (const by of [name, 'auto']) {
+    test(`${by} reads ${name}: ${title}`, (t) => {
+      const decoded = decodeRecord(format(by), key, value, '');
+      if (instance === null) {
+        t.deepEqual(decoded, { kind: 'nobody' });
+        return;
+      }
+      const id = key.slice(key.lastIndexOf('/') + 1);
+      const expected = { id, version: null, weight: 1, zone: null, metadata: {}, ...instance } as Instance;
+      t.deepEqual(decoded, { kind: 'instances', instances: [expected] });
+    });
+  }
+}
+
+const UNREADABLE: readonly [format: string, value: string, problem: RegExp][] = [
+  ['auto', '', /fits no format .* found ""/],
+  ['auto', 'hello', /fits no format \(hwholiday, grpc, plain\): found "hello"/],
+  ['auto', '127.0.0.1', /fits no format/],
+  ['auto', ':8089', /fits no format/],
+  ['auto', '127.0.0.1:0', /fits no format/],
+  ['auto', '127.0.0.1:65536', /fits no format/],
+  ['auto', 'http://127.0.0.1:80/path', /fits no format/],
+  ['auto', 'ftp://127.0.0.1:80', /fits no format/],
+  ['auto', '{"Op":0', /fits no format/],
+  ['auto', '{}', /fits no format/],
+  ['auto', '[]', /fits no format/],
+  ['auto', 'null', /fits no format/],
+  ['auto', '{"Op":0}', /no usable Addr: .* found nothing/],
+  ['auto', '{"Op":2,"Addr":"1.2.3.4:80"}', /unknown Op: .* found 2/],
+  ['auto', '{"Op":0,"Addr":7}', /no usable Addr: .* found 7/],
+  ['auto', '{"node":null}', /no hwholiday record/],
+  ['auto', '{"node":{"address":":8089"}}', /no usable node.address: .* found ":8089"/],
+  ['auto', `{"node":{"address":"${'x'.repeat(70_000)}"}}`, /too long/],
+  ['plain', '{"Op":0,"Addr":"1.2.3.4:80"}', /no address/],
+  ['grpc', '1.2.3.4:80', /no grpc record/],
+  ['hwholiday', '1.2.3.4:80', /no hwholiday record/],
+];
+
+for (const [name, value, problem] of UNREADABLE) {
+  test(`${name} finds the problem of ${value.slice(0, 60)}`, (t) => {
+    const decoded = decodeRecord(format(name), 'p/a', value, 'p/');
+    t.is(decoded.kind, 'problem');
+    t.regex((decoded as { problem: string }).problem, problem);
+    t.true((decoded as { problem: string }).problem.length < 300);
+  });
+}
+
+test('there are these formats, and no others', (t) => {
+  t.deepEqual([...FORMAT_NAMES].sort(), ['auto', 'grpc', 'hwholiday', 'plain']);
+  t.is(findFormat('morse'), null);
+  for (const name of FORMAT_NAMES) t.is(findFormat(name)?.name, name);
+});
+
+test('no value makes any format throw, and whatever is read has a usable address', (t) => {
+  const value = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.json(),
+    fc.record({ node: fc.jsonValue(), weight: fc.jsonValue(), metadata: fc.jsonValue() }).map((v) => JSON.stringify(v)),
+    fc
+      .record({ Op: fc.constantFrom(0, 1, '0'), Addr: fc.jsonValue(), Metadata: fc.jsonValue() })
+      .map((v) => JSON.stringify(v)),
+    fc
+      .record({ weight: fc.jsonValue(), zone: fc.jsonValue(), metadata: fc.jsonValue(), version: fc.jsonValue() })
+      .map((v) => JSON.stringify({ ...v, node: { ...v, address: 'a:1' } })),
+  );
+  fc.assert(
+    fc.property(fc.constantFrom(...FORMAT_NAMES), fc.string(), value, (name, key, text) => {
+      const decoded: Decoded = decodeRecord(format(name), key, text, '');
+      if (decoded.kind !== 'instances') return true;
+      return decoded.instances.every(
+        ({ address, weight, metadata }) =>
+          address !== '' && weight >= 0 && Object.values(metadata).every((label) => typeof label === 'string'),
+      );
+    }),
+    { numRuns: 1_000 },
+  );
+  t.pass();
+});
