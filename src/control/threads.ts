@@ -87,7 +87,7 @@ export class DataThreads {
   async stop(graceMs: number): Promise<void> {
     this.#stopping = true;
     await Promise.all(this.#threads.map((_, index) => this.#drain(index, graceMs)));
-    await Promise.all(this.#threads.map(({ worker }) => worker?.terminate()));
+    await Promise.all(this.#threads.flatMap(({ worker }) => (worker === null ? [] : [worker.terminate()])));
   }
 
   async #drain(index: number, graceMs: number): Promise<void> {
