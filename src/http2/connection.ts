@@ -11,6 +11,7 @@ import { Receiver } from './receiver.ts';
 import { Sender } from './sender.ts';
 import { ownSettings } from './settings.ts';
 import { closeSide, STREAM_STATE, Stream } from './streams/stream.ts';
+import { StreamTable } from './streams/stream_table.ts';
 
 /** How long a connection that ends in order or in error may take to write its last frames, in milliseconds. */
 const LINGER = 1_000;
@@ -32,7 +33,7 @@ export class Connection {
   readonly owner: ConnectionOwner;
   readonly sender: Sender;
   readonly receiver: Receiver;
-  readonly streams = new Map<number, Stream>();
+  readonly streams = new StreamTable();
   /** Bytes are no longer read: the connection failed or is closed. */
   failed = false;
   /** The peer sent GOAWAY, or we did: no new streams. */
@@ -115,7 +116,7 @@ export class Connection {
     );
     stream.noResponseBody = noResponseBody;
     this.#nextStreamId += 2;
-    this.streams.set(stream.id, stream);
+    this.streams.add(stream);
     this.sender.headers(stream, list, endStream);
     return stream;
   }
@@ -230,7 +231,7 @@ export class Connection {
   addPeerStream(streamId: number, endStream: boolean): Stream {
     const stream = new Stream(this, streamId, this.sender.peer.initialWindowSize, this.receiver.initialWindow, null);
     if (endStream) stream.state = closeSide(stream.state, 'remote');
-    this.streams.set(streamId, stream);
+    this.streams.add(stream);
     return stream;
   }
 
@@ -298,8 +299,7 @@ export class Connection {
   peerGoaway(lastStreamId: number, code: number, debug: string): void {
     this.draining = true;
     if (!this.server) {
-      const unprocessed: Stream[] = [];
-      for (const stream of this.streams.values()) if (stream.id > lastStreamId) unprocessed.push(stream);
+      const unprocessed = this.streams.all().filter((stream) => stream.id > lastStreamId);
       for (const stream of unprocessed) this.closeStream(stream, ERROR.REFUSED_STREAM, true, true);
     }
     this.owner.onGoaway(lastStreamId, code, debug);
@@ -337,8 +337,7 @@ export class Connection {
   }
 
   #dropStreams(): void {
-    const streams = [...this.streams.values()];
-    for (const stream of streams) this.closeStream(stream, ERROR.CANCEL, false, false);
+    for (const stream of this.streams.all()) this.closeStream(stream, ERROR.CANCEL, false, false);
   }
 
   #closeIfDrained(): void {

@@ -345,7 +345,7 @@ export class Receiver implements FrameSink {
       return connection.fail(window ? ERROR.FLOW_CONTROL_ERROR : ERROR.PROTOCOL_ERROR, refused);
     }
     connection.sender.settingsAck();
-    if (!connection.sender.applyPeerSettings(previousWindow, connection.streams.values())) {
+    if (!connection.sender.applyPeerSettings(previousWindow, connection.streams.all())) {
       return connection.fail(ERROR.FLOW_CONTROL_ERROR, 'settings_initial_window_overflow');
     }
     if (first) connection.owner.onReady();
@@ -356,7 +356,7 @@ export class Receiver implements FrameSink {
     this.#decoder.setMaxTableSize(this.#limits.headerTableSize);
     const size = this.#limits.streamWindow;
     this.initialWindow = size;
-    for (const stream of this.#connection.streams.values()) stream.receiveWindow.resize(size);
+    for (const stream of this.#connection.streams.all()) stream.receiveWindow.resize(size);
   }
 
   /** Section 6.7. */
