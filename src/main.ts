@@ -1,11 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { parseCommandLine } from './cli/args.ts';
-import { runCheck } from './cli/check.ts';
 import { processOutput } from './cli/check_print.ts';
-import { runDemo } from './cli/demo.ts';
-import { runSidecar } from './cli/run.ts';
-import { runSchema } from './cli/schema.ts';
 
 const OLDEST_NODE = [22, 18] as const;
 
@@ -18,15 +14,24 @@ async function main(): Promise<number> {
   }
   const output = processOutput(process.env);
   const command = parseCommandLine(process.argv.slice(2), process.env, process.cwd());
+  // Each command brings only what it needs: a sidecar holds no demo in memory.
   switch (command.kind) {
-    case 'run':
+    case 'run': {
+      const { runSidecar } = await import('./cli/run.ts');
       return runSidecar(command.config, command.command, version(), output);
-    case 'check':
+    }
+    case 'check': {
+      const { runCheck } = await import('./cli/check.ts');
       return runCheck(command.config, output);
-    case 'demo':
+    }
+    case 'demo': {
+      const { runDemo } = await import('./cli/demo.ts');
       return runDemo(command.args);
-    case 'schema':
+    }
+    case 'schema': {
+      const { runSchema } = await import('./cli/schema.ts');
       return runSchema(output);
+    }
     case 'help':
       output.out(command.text);
       return 0;

@@ -89,7 +89,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     if (waiting.size === 0) onSettled();
   };
   const trouble = new TroubleLog(log);
-  const clusters: Cluster[] = [];
+  const clusters = new Map<string, Cluster>();
   for (const [name, service] of config.services) feed.add(name, service.settings, service.format);
   const discovery = openDiscovery();
 
@@ -98,7 +98,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       const query = { service: name, path, format, instances };
       const source = registries.get(registry) as Registry;
       const emptyProtection = emptyProtectionOf(config, registry);
-      clusters.push(new Cluster({ registry: source, query, emptyProtection }, { clock, log, trouble, changed }));
+      clusters.set(name, new Cluster({ registry: source, query, emptyProtection }, { clock, log, trouble, changed }));
     }
   }
 
@@ -134,6 +134,10 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       case 'wanted':
         onWanted(thread, event.service);
         break;
+      case 'listening':
+      case 'listen_failed':
+      case 'drained':
+        break; // Dealt with where the threads are started and stopped.
     }
   }
 
@@ -150,7 +154,9 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
 
   function* serviceViews(): Iterable<ServiceView> {
     for (const service of feed.services()) {
-      const { name, settings, format, updatedAt, stale } = service;
+      const { name, settings, format } = service;
+      // The feed hears of changes only; the membership also of answers that changed nothing.
+      const { updatedAt, stale } = (clusters.get(name) ?? discovery?.get(name))?.membership ?? service;
       const { registry, path, balance } = settings;
       yield { name, registry, path, format, balance, updatedAt, stale, instances: service.instances.values() };
     }
@@ -170,7 +176,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const stop = (): Promise<void> => {
     stopping ??= (async () => {
       await threads.stop(config.drainGraceMs);
-      await Promise.all([...clusters.map((cluster) => cluster.close()), discovery?.close()]);
+      await Promise.all([...Array.from(clusters.values(), (cluster) => cluster.close()), discovery?.close()]);
       await Promise.all(Array.from(registries.values(), (registry) => registry.close()));
       await Promise.all(servers.map((server) => server.close()));
     })();

@@ -79,7 +79,7 @@ async function serve(
     answer = json(error.status, error.problem);
   }
   const { after } = answer;
-  if (after) response.once('close', () => run(after, key, log));
+  if (after) response.once('close', () => void run(after, key, log));
   response.writeHead(answer.status, {
     'content-type': answer.type,
     'content-length': Buffer.byteLength(answer.body),

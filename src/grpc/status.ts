@@ -1,7 +1,7 @@
 import { ERROR } from '../http2/frame/codes.ts';
 
 /** gRPC status codes, https://grpc.io/docs/guides/status-codes/. */
-export const STATUS = {
+const STATUS = {
   OK: 0,
   CANCELLED: 1,
   UNKNOWN: 2,

@@ -44,9 +44,7 @@ const MAX_KNOWN_NAMES = 1024;
 /** RFC 9110 section 5.6.2 token, without upper case (RFC 9113 section 8.2). */
 const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 /** RFC 9113 section 8.2.1: never in a value; and no white space at either end. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the control characters are what is looked for
 const BAD_VALUE = /[\0\r\n]|^[ \t]|[ \t]$/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the control characters are what is looked for
 const BAD_TARGET = /[\0-\x20\x7f]/;
 const DIGITS = /^\d{1,15}$/;
 const STATUS = /^[1-9]\d\d$/;

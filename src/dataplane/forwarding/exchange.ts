@@ -1,13 +1,12 @@
-import type { Reason } from '../../base/errors.ts';
-import { REASON_NAMES } from '../../base/errors.ts';
+import { REASON_NAMES, type Reason } from '../../base/errors.ts';
 import type { WheelEntry } from '../../base/timer_wheel.ts';
-import { statusFromReset } from '../../grpc/status.ts';
+import { statusFromHttp, statusFromReset } from '../../grpc/status.ts';
 import { formatTimeout } from '../../grpc/timeout.ts';
-import { ERROR, errorName } from '../../http2/frame/codes.ts';
+import { ERROR } from '../../http2/frame/codes.ts';
 import type { MessageHead } from '../../http2/header_rules.ts';
-import { HeaderList } from '../../http2/hpack/header_list.ts';
+import type { HeaderList } from '../../http2/hpack/header_list.ts';
 import type { Stream } from '../../http2/streams/stream.ts';
-import { add, NO_GRPC_STATUS, SERVICE, THREAD, UPSTREAM_RESULTS, type UpstreamResult } from '../../model/counters.ts';
+import { add, NO_GRPC_STATUS, SERVICE, UPSTREAM_RESULTS, type UpstreamResult } from '../../model/counters.ts';
 import { type RequestView, withValue } from '../routing/request_view.ts';
 import type { Endpoint } from '../upstream/endpoint.ts';
 import { Refusal, type ServiceUpstream, type WaitingRequest } from '../upstream/service_upstream.ts';
@@ -15,13 +14,22 @@ import type { Subset } from '../upstream/subset.ts';
 import type { UpstreamHandler } from '../upstream/upstream_connection.ts';
 import type { Waiter, WaitQueue } from '../upstream/wait_queue.ts';
 import type { ForwardingContext } from './context.ts';
+import { withDebugHeaders } from './debug_headers.ts';
+import {
+  describeDeadline,
+  describeLost,
+  describeReset,
+  describeTooMany,
+  describeWaitedTooLong,
+} from './failure_text.ts';
 import { localReply, localTrailers } from './local_reply.ts';
 import { recordAttempt, recordRequest } from './record.ts';
 import { REPLAY_LIMIT, ReplayBuffer } from './replay_buffer.ts';
 import { grpcStatusOf } from './response_view.ts';
+import { sendReply } from './unrouted.ts';
 
 /** How long a request waits for an instance when nothing else bounds it, in milliseconds: a dial's time limit, and some. */
-export const WAIT_LIMIT = 6_000;
+const WAIT_LIMIT = 6_000;
 
 /**
  * Where an exchange is:
@@ -32,8 +40,8 @@ export const WAIT_LIMIT = 6_000;
  *                              |   (once)                    +--- refused, reset, lost, deadline, cancelled ---------------+
  *                              +--- refused, deadline, cancelled ----------------------------------------------------------+
  */
-export const EXCHANGE = { WAITING: 0, SENT: 1, RESPONDING: 2, DONE: 3 } as const;
-export type ExchangeState = 0 | 1 | 2 | 3;
+const EXCHANGE = { WAITING: 0, SENT: 1, RESPONDING: 2, DONE: 3 } as const;
+type ExchangeState = 0 | 1 | 2 | 3;
 
 /**
  * One request and its answer: a stream of an app's connection paired with a stream of an instance's. The only mutable object of
@@ -103,10 +111,7 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
     add(service.block, SERVICE.IN_FLIGHT, 1);
     const limit = service.settings.limits.requests;
     if (service.inFlight > limit) {
-      return this.refuse(
-        'overloaded',
-        `service "${service.name}" has ${limit} requests in flight, which is the limit (limits.requests)`,
-      );
+      return this.refuse('overloaded', describeTooMany(service.name, limit));
     }
     if (this.#deadline > 0) this.#context.deadlines.schedule(this, this.#deadline);
     this.reselect();
@@ -212,7 +217,7 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
     const status = grpcStatusOf(list);
     if (status !== NO_GRPC_STATUS) this.grpcStatus = status;
     const down = this.down;
-    down.connection.headers(down, this.view.debug ? this.#withDebug(list) : list, endStream);
+    down.connection.headers(down, this.#withDebug(list), endStream);
     if (endStream) this.#responded();
   }
 
@@ -240,18 +245,14 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
       return this.#sendElsewhere(endpoint);
     }
     if (lost) {
-      const had = responding ? 'after the response headers' : 'before any response';
-      return this.refuse(
-        'upstream_closed',
-        `the connection to instance ${endpoint.id} of service "${this.service.name}" was lost ${had}`,
-      );
+      return this.refuse('upstream_closed', describeLost(this.service.name, endpoint.id, responding));
     }
     if (responding) {
       this.down.connection.reset(this.down, code);
       this.grpcStatus = this.view.isGrpc ? statusFromReset(code) : NO_GRPC_STATUS;
       return this.#finish();
     }
-    const message = `instance ${endpoint.id} of service "${this.service.name}" reset the stream with ${errorName(code)}`;
+    const message = describeReset(this.service.name, endpoint.id, code);
     this.#answer('upstream_reset', message, statusFromReset(code));
   }
 
@@ -268,6 +269,8 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
   /** The instance has ended its answer. */
   #responded(): void {
     this.answeredAt = this.#context.clock.now();
+    // What a gRPC caller makes of an answer without a status.
+    if (this.view.isGrpc && this.grpcStatus === NO_GRPC_STATUS) this.grpcStatus = statusFromHttp(this.httpStatus);
     const up = this.up as Stream;
     this.up = null;
     this.#recordAttempt(this.#failedStatus() ? 'error' : 'ok');
@@ -299,24 +302,17 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
   expired(): void {
     if (this.state === EXCHANGE.DONE) return;
     const now = this.#context.clock.now();
-    const where = this.endpoint === null ? 'waiting for an instance' : `waiting for instance ${this.endpoint.id}`;
+    const service = this.service.name;
     if (this.#deadline > 0 && now >= this.#deadline - 1) {
-      const whose =
-        this.view.timeout > 0 && this.#deadline - this.arrivedAt >= this.view.timeout - 1
-          ? "the client's deadline"
-          : 'the timeout of the service';
-      const after = Math.round(now - this.arrivedAt);
-      return this.refuse(
-        'deadline',
-        `${whose} passed after ${after} ms, ${where} of service "${this.service.name}" (attempts: ${this.attempts})`,
-      );
+      const of =
+        this.view.timeout > 0 && this.#deadline - this.arrivedAt >= this.view.timeout - 1 ? 'client' : 'service';
+      const after = now - this.arrivedAt;
+      return this.refuse('deadline', describeDeadline(service, this.endpoint?.id ?? null, of, after, this.attempts));
     }
     if (this.state !== EXCHANGE.WAITING) return;
-    const reason = this.service.known ? 'no_healthy' : 'no_instance';
-    const why = this.service.known
-      ? 'no instance had a free stream'
-      : `registry "${this.service.settings.registry}" has not answered`;
-    this.refuse(reason, `service "${this.service.name}": ${why} within ${WAIT_LIMIT} ms`);
+    const registry = this.service.known ? null : this.service.settings.registry;
+    const reason = registry === null ? 'no_healthy' : 'no_instance';
+    this.refuse(reason, describeWaitedTooLong(service, registry, WAIT_LIMIT));
   }
 
   /** Ends the exchange with an error of the sidecar's own. */
@@ -341,9 +337,7 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
       const reply = localReply(reason, message, this.view.isGrpc, this.view.isHead, grpcStatus);
       this.httpStatus = reply.httpStatus;
       this.grpcStatus = reply.grpcStatus ?? NO_GRPC_STATUS;
-      connection.headers(down, this.view.debug ? this.#withDebug(reply.headers) : reply.headers, reply.body === null);
-      if (reply.body !== null) connection.data(down, reply.body, 0, reply.body.length, true, null);
-      if (!this.#requestEnded) connection.stopReceiving(down);
+      sendReply(down, { ...reply, headers: this.#withDebug(reply.headers) }, this.#requestEnded);
     }
     this.#finish();
   }
@@ -385,25 +379,6 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
   }
 
   #withDebug(list: HeaderList): HeaderList {
-    const fields = list.fields.slice();
-    fields.push('x-outrigger-attempts', String(this.attempts));
-    const record = this.endpoint?.record;
-    if (record !== undefined)
-      fields.push('x-outrigger-instance', record.address, 'x-outrigger-version', record.version ?? '');
-    return new HeaderList(fields, list.neverIndexed);
+    return this.view.debug ? withDebugHeaders(list, this.attempts, this.endpoint?.record) : list;
   }
-}
-
-/** Answers a request that no service was found for. */
-export function refuseUnrouted(down: Stream, view: RequestView, context: ForwardingContext, ended: boolean): void {
-  const draining = context.draining;
-  const reason = draining ? 'shutting_down' : 'no_route';
-  const message = draining
-    ? 'the sidecar is shutting down'
-    : `no service for ${view.head.path} at authority "${view.head.authority}": name one in :authority or in the header x-outrigger-service, add a route, or set default_service`;
-  if (!draining) add(context.threadBlock, THREAD.UNROUTED, 1);
-  const reply = localReply(reason, message, view.isGrpc, view.isHead);
-  down.connection.headers(down, reply.headers, reply.body === null);
-  if (reply.body !== null) down.connection.data(down, reply.body, 0, reply.body.length, true, null);
-  if (!ended) down.connection.stopReceiving(down);
 }

@@ -8,7 +8,8 @@ import { DOWNSTREAM_LIMITS } from '../../http2/limits.ts';
 import type { ProtocolErrorToken } from '../../http2/protocol_errors.ts';
 import type { Stream } from '../../http2/streams/stream.ts';
 import type { ForwardingContext } from '../forwarding/context.ts';
-import { Exchange, refuseUnrouted } from '../forwarding/exchange.ts';
+import { Exchange } from '../forwarding/exchange.ts';
+import { answerUnrouted } from '../forwarding/unrouted.ts';
 import { requestView } from '../routing/request_view.ts';
 
 /** What a listener hears of its connections. */
@@ -33,7 +34,7 @@ export class Downstream implements ConnectionOwner {
     const context = this.#context;
     const view = requestView(list, head);
     const service = context.draining ? null : context.router.route(view);
-    if (service === null) return refuseUnrouted(stream, view, context, endStream);
+    if (service === null) return answerUnrouted(stream, view, endStream, context);
     const exchange = new Exchange(stream, view, service, endStream, context);
     stream.owner = exchange;
     exchange.start();

@@ -4,9 +4,9 @@ import { HeaderList } from '../../http2/hpack/header_list.ts';
 import type { ServiceUpstream } from '../upstream/service_upstream.ts';
 
 /** Names the service outright; removed before forwarding. */
-export const SERVICE_HEADER = 'x-outrigger-service';
+const SERVICE_HEADER = 'x-outrigger-service';
 /** `1` asks for headers in the answer that tell what the sidecar did. */
-export const DEBUG_HEADER = 'x-outrigger-debug';
+const DEBUG_HEADER = 'x-outrigger-debug';
 
 /**
  * What the sidecar reads from a request's headers. Kept on the header list: a client that sends the same block again gets the
@@ -42,7 +42,7 @@ export class RequestView {
     const fields = list.fields;
     for (let i = head.regularFrom; i < fields.length; i += 2) {
       const value = fields[i + 1] as string;
-      switch (fields[i]) {
+      switch (fields[i] as string) {
         case 'content-type':
           isGrpc = value.startsWith('application/grpc');
           break;

@@ -1,0 +1,37 @@
+import { errorName } from '../../http2/frame/codes.ts';
+
+/*
+ * Messages of errors that the sidecar makes itself, read by whoever called: each names the service, the instance if there was
+ * one, and what happened to it.
+ */
+
+export function describeTooMany(service: string, limit: number): string {
+  return `service "${service}" has ${limit} requests in flight, which is the limit (limits.requests)`;
+}
+
+export function describeLost(service: string, instance: string, responding: boolean): string {
+  const when = responding ? 'after the response headers' : 'before any response';
+  return `the connection to instance ${instance} of service "${service}" was lost ${when}`;
+}
+
+export function describeReset(service: string, instance: string, code: number): string {
+  return `instance ${instance} of service "${service}" reset the stream with ${errorName(code)}`;
+}
+
+export function describeDeadline(
+  service: string,
+  instance: string | null,
+  of: 'client' | 'service',
+  after: number,
+  attempts: number,
+): string {
+  const whose = of === 'client' ? "the client's deadline" : 'the timeout of the service';
+  const where = instance === null ? 'waiting for an instance' : `waiting for instance ${instance}`;
+  return `${whose} passed after ${Math.round(after)} ms, ${where} of service "${service}" (attempts: ${attempts})`;
+}
+
+/** `registry` when it is its answer that did not come. */
+export function describeWaitedTooLong(service: string, registry: string | null, limit: number): string {
+  const why = registry === null ? 'no instance had a free stream' : `registry "${registry}" has not answered`;
+  return `service "${service}": ${why} within ${limit} ms`;
+}
