@@ -1,6 +1,5 @@
 /**
- * What a header block costs, in nanoseconds: `node bench/micro/hpack.ts`, or `node --cpu-prof bench/micro/hpack.ts decode` for a
- * profile of the cases whose names contain the argument.
+ * What a header block costs.
  *
  * The lists are those of a unary gRPC call as a client sends it; the blocks to decode are made by `HpackEncoder` or spelled out
  * in the manner of nghttp2, which sends `:path` as a literal every time.
@@ -9,11 +8,7 @@ import { HpackDecoder } from '../../src/http2/hpack/decoder.ts';
 import { HpackEncoder } from '../../src/http2/hpack/encoder.ts';
 import { HeaderList } from '../../src/http2/hpack/header_list.ts';
 import { WITH_INDEXING, WITHOUT_INDEXING, writeIndexed, writeLiteral } from '../../src/http2/hpack/representation.ts';
-
-const ROUNDS = 7;
-const ROUND_NS = 60_000_000;
-const only = process.argv[2] ?? '';
-let sink = 0;
+import { keep, measure } from './measure.ts';
 
 const REQUEST = [
   [':method', 'POST'],
@@ -31,21 +26,6 @@ const REQUEST = [
 const TIMEOUTS = Array.from({ length: 1024 }, (_, i) => `${4_990_000 + i * 7}u`);
 const withTimeout = (i: number): HeaderList =>
   new HeaderList([...REQUEST.flat(), 'grpc-timeout', TIMEOUTS[i & 1023] as string]);
-
-/** Prints the median of the rounds; `run` is given how many times to do it. */
-function measure(name: string, run: (times: number) => void): void {
-  if (!name.includes(only)) return;
-  run(20_000);
-  const start = process.hrtime.bigint();
-  run(20_000);
-  const times = Math.max(1_000, Math.round((ROUND_NS * 20_000) / Number(process.hrtime.bigint() - start)));
-  const rounds = Array.from({ length: ROUNDS }, () => {
-    const begin = process.hrtime.bigint();
-    run(times);
-    return Number(process.hrtime.bigint() - begin) / times;
-  }).sort((a, b) => a - b);
-  process.stdout.write(`${name.padEnd(72)} ${(rounds[ROUNDS >> 1] as number).toFixed(0).padStart(6)} ns\n`);
-}
 
 function encoded(encoder: HpackEncoder, list: HeaderList): Buffer {
   const out = Buffer.alloc(HpackEncoder.bound(list));
@@ -66,7 +46,7 @@ function decodeInTurn(name: string, decoder: HpackDecoder, blocks: readonly Buff
   measure(`${name} (${(blocks[0] as Buffer).length} octets)`, (times) => {
     for (let i = 0; i < times; i++) {
       const block = blocks[i % blocks.length] as Buffer;
-      sink += (decoder.decode(block, 0, block.length) as HeaderList).size;
+      keep((decoder.decode(block, 0, block.length) as HeaderList).size);
     }
   });
 }
@@ -124,7 +104,7 @@ function decodeInserting(): void {
       const decoder = new HpackDecoder(4096, 65_536);
       for (let k = 0; k < blocks.length && i < times; k++, i++) {
         const block = blocks[k] as Buffer;
-        sink += (decoder.decode(block, 0, block.length) as HeaderList).size;
+        keep((decoder.decode(block, 0, block.length) as HeaderList).size);
       }
     }
   });
@@ -134,7 +114,7 @@ function decodeCold(): void {
   const block = nghttp2Like(() => -1).blocks[0] as Buffer;
   measure(`decode cold: new decoder, first block, Huffman (${block.length} octets)`, (times) => {
     for (let i = 0; i < times; i++)
-      sink += (new HpackDecoder(4096, 65_536).decode(block, 0, block.length) as HeaderList).size;
+      keep((new HpackDecoder(4096, 65_536).decode(block, 0, block.length) as HeaderList).size);
   });
 }
 
@@ -145,7 +125,7 @@ function encodeInTurn(name: string, pick: (i: number) => HeaderList): void {
   const encoder = new HpackEncoder();
   for (let i = 0; i < 8; i++) encoder.encode(pick(i), out, 0);
   measure(name, (times) => {
-    for (let i = 0; i < times; i++) sink += encoder.encode(pick(i), out, i & 63);
+    for (let i = 0; i < times; i++) keep(encoder.encode(pick(i), out, i & 63));
   });
 }
 
@@ -168,7 +148,7 @@ function relayChanging(): void {
       const encoder = new HpackEncoder();
       for (let k = 0; k < blocks.length && i < times; k++, i++) {
         const block = blocks[k] as Buffer;
-        sink += encoder.encode(decoder.decode(block, 0, block.length) as HeaderList, out, i & 63);
+        keep(encoder.encode(decoder.decode(block, 0, block.length) as HeaderList, out, i & 63));
       }
     }
   });
@@ -177,7 +157,7 @@ function relayChanging(): void {
 function encodeCold(): void {
   const list = new HeaderList(REQUEST.flat());
   measure('encode cold: new encoder, first block', (times) => {
-    for (let i = 0; i < times; i++) sink += new HpackEncoder().encode(list, out, 0);
+    for (let i = 0; i < times; i++) keep(new HpackEncoder().encode(list, out, 0));
   });
 }
 
@@ -190,4 +170,3 @@ encodeRepeated();
 encodeChanging();
 relayChanging();
 encodeCold();
-if (sink === 0) throw new Error('nothing was measured');

@@ -98,7 +98,8 @@ export class TimerWheel<T extends WheelEntry> {
   }
 
   #start(): void {
-    this.#tick = Math.floor((this.#now() - this.#origin) / this.#tickMs);
+    // Entries from before a `stop` are still to be looked for.
+    if (this.#size === 0) this.#tick = Math.floor((this.#now() - this.#origin) / this.#tickMs);
     this.#timer = setInterval(() => this.advance(), this.#tickMs);
     this.#timer.unref();
   }

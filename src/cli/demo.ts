@@ -1,27 +1,15 @@
-import { once } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { styleText } from 'node:util';
 import { describeError, OutriggerError } from '../base/errors.ts';
-import {
-  type Answer,
-  type BookClient,
-  type BookInstance,
-  connectBookClient,
-  startBookInstance,
-} from './demo/book_service.ts';
+import { type BookClient, connectBookClient } from './demo/book_client.ts';
+import { type BookInstance, startBookInstance } from './demo/book_instance.ts';
+import { showChange } from './demo/change.ts';
+import { untilListed } from './demo/listed.ts';
+import { showPicking } from './demo/picking.ts';
+import { heading, say } from './demo/print.ts';
 import { createRegistryFile, type RegistryFile } from './demo/registry_file.ts';
 import { freeAddress, type SidecarProcess, startSidecarProcess } from './demo/sidecar_process.ts';
-import { table } from './demo/table.ts';
-import { callMany, startTraffic, type Tally } from './demo/tally.ts';
 
-/** Calls under way at once while the set of instances changes. */
-const WIDTH = 20;
-/** Longest wait for a change in the registry to show in the traffic. It takes milliseconds; this says when to give up. */
-const CHANGE_TIMEOUT_MS = 10_000;
-
-const say = (line = '') => process.stdout.write(`${line}\n`);
-const heading = (line: string) => say(styleText('bold', line, { stream: process.stdout }));
-const milliseconds = (since: number) => `${Math.round(performance.now() - since)} ms`;
+/** As a shell reports a program that Ctrl-C ended. */
+const INTERRUPTED = 130;
 
 /**
  * The `demo` command: a sidecar in a process of its own, three instances of a small gRPC service, calls through the sidecar, and a
@@ -29,12 +17,22 @@ const milliseconds = (since: number) => `${Math.round(performance.now() - since)
  * Resolves with the exit code: 0 when no call failed, else 1.
  */
 export async function runDemo(args: readonly string[]): Promise<number> {
-  const keep = args.includes('--keep');
   const registry = createRegistryFile();
   const instances: BookInstance[] = [];
   let sidecar: SidecarProcess | null = null;
   let client: BookClient | null = null;
-  try {
+  let interrupted = false;
+  let kept = false;
+  const signalled = new Promise<number>((resolve) => {
+    const stop = () => {
+      interrupted = true;
+      resolve(INTERRUPTED);
+    };
+    process.once('SIGINT', stop);
+    process.once('SIGTERM', stop);
+  });
+
+  const story = async (): Promise<number> => {
     for (const [name, version] of [
       ['book-1', 'v1'],
       ['book-2', 'v1'],
@@ -51,7 +49,6 @@ export async function runDemo(args: readonly string[]): Promise<number> {
       'every instance has a connection',
       (listed) => listed.length === instances.length && listed.every(({ state }) => state === 'ready'),
     );
-
     const failed = (await showPicking(client, instances)) + (await showChange(client, sidecar, registry, instances));
     say();
     if (failed > 0) {
@@ -59,18 +56,30 @@ export async function runDemo(args: readonly string[]): Promise<number> {
       return 1;
     }
     heading('Every call was answered, none failed.');
-    if (keep) await keepRunning(registry, sidecar);
-    else explore();
+    if (!args.includes('--keep')) {
+      explore();
+      return 0;
+    }
+    explainKept(registry, sidecar);
+    kept = true;
+    await signalled;
     return 0;
+  };
+
+  try {
+    const code = await Promise.race([story(), signalled]);
+    return kept ? 0 : code;
   } catch (error) {
     const hint = error instanceof OutriggerError && error.hint ? `\n  ${error.hint}` : '';
     process.stderr.write(`outrigger demo: ${describeError(error)}${hint}\n`);
     return 1;
   } finally {
-    client?.close();
-    await sidecar?.stop();
-    for (const instance of instances) instance.kill();
+    await (sidecar as SidecarProcess | null)?.stop();
     registry.remove();
+    // The story was cut off in the middle of its calls: nothing else would end it.
+    if (interrupted && !kept) process.exit(INTERRUPTED);
+    (client as BookClient | null)?.close();
+    for (const instance of instances) instance.kill();
   }
 }
 
@@ -106,139 +115,14 @@ function introduce(registry: RegistryFile, instances: readonly BookInstance[], s
   say();
 }
 
-interface ListedInstance {
-  readonly address: string;
-  readonly state: string;
-}
-
-/** Waits until the sidecar's own list of instances is as `wanted` says. */
-async function untilListed(
-  sidecar: SidecarProcess,
-  what: string,
-  wanted: (listed: readonly ListedInstance[]) => boolean,
-): Promise<void> {
-  const deadline = performance.now() + CHANGE_TIMEOUT_MS;
-  let last = 'no answer';
-  while (performance.now() < deadline) {
-    try {
-      const response = await fetch(`${sidecar.admin}/services`, { signal: AbortSignal.timeout(CHANGE_TIMEOUT_MS) });
-      const services = (await response.json()) as { name: string; instances: ListedInstance[] }[];
-      const listed = services.find(({ name }) => name === 'book')?.instances ?? [];
-      if (wanted(listed)) return;
-      last = listed.map(({ address, state }) => `${address} ${state}`).join(', ') || 'no instance of "book"';
-    } catch (error) {
-      last = describeError(error);
-    }
-    await sleep(10);
-  }
-  throw new OutriggerError('demo_timeout', `waited ${CHANGE_TIMEOUT_MS / 1000} s until ${what}; last seen: ${last}`, {
-    hint: `the sidecar printed:\n${sidecar.output()}`,
-  });
-}
-
-/** Who answers with and without `x-version`. Returns the number of calls that failed and should not have. */
-async function showPicking(client: BookClient, instances: readonly BookInstance[]): Promise<number> {
-  const rows: [string, Tally][] = [];
-  const add = async (label: string, calls: number, call: () => Promise<Answer>) => {
-    rows.push([label, await callMany(calls, 1, call)]);
-  };
-  await add('unary', 30, () => client.getBook());
-  await add('unary, x-version: v1', 30, () => client.getBook('v1'));
-  await add('unary, x-version: v2', 30, () => client.getBook('v2'));
-  await add('server stream', 30, () => client.listBooks());
-  await add('server stream, x-version: v2', 30, () => client.listBooks('v2'));
-  await add('bidirectional stream', 30, () => client.discuss());
-  printTallies(rows, instances);
-
-  const nobody = await client.getBook('v9');
-  say();
-  say('  unary, x-version: v9: nobody has v9, so the sidecar itself answers, as it should:');
-  if (nobody.ok || nobody.status !== 14) {
-    say(
-      `  ${nobody.ok ? `answered by ${nobody.instance}` : `status ${nobody.status}: ${nobody.message}`}: NOT EXPECTED`,
-    );
-    return failures(rows) + 1;
-  }
-  say(`  status ${nobody.status}, ${nobody.message}`);
-  return failures(rows);
-}
-
-/** Adds an instance and takes one away under traffic. Returns the number of failed calls. */
-async function showChange(
-  client: BookClient,
-  sidecar: SidecarProcess,
-  registry: RegistryFile,
-  instances: BookInstance[],
-): Promise<number> {
-  say();
-  heading(`Now an instance comes and one goes, with ${WIDTH} calls under way all the time`);
-  say();
-  const everybody = [...instances];
-  const traffic = startTraffic(WIDTH, () => client.getBook());
-  try {
-    await traffic.more(500);
-
-    const added = await startBookInstance('book-4', 'v2');
-    instances.push(added);
-    everybody.push(added);
-    const put = performance.now();
-    registry.write(instances);
-    if (!(await traffic.reaches(added.name, CHANGE_TIMEOUT_MS))) {
-      throw new OutriggerError('demo_not_added', `${added.name} stands in the registry and got no call`);
-    }
-    say(`  + book-4 (v2) written to the registry: its first call came ${milliseconds(put)} later`);
-    await traffic.more(500);
-
-    const leaving = instances.shift() as BookInstance;
-    const gone = performance.now();
-    registry.write(instances);
-    await untilListed(
-      sidecar,
-      `${leaving.name} gets no new calls`,
-      (listed) => !listed.some(({ address, state }) => address === leaving.address && state !== 'draining'),
-    );
-    const noticed = milliseconds(gone);
-    await leaving.shutDown();
-    say(
-      `  - ${leaving.name} (${leaving.version}) taken out of the registry: no new call after ${noticed}; then shut down`,
-    );
-    await traffic.more(500);
-  } finally {
-    await traffic.stop();
-  }
-  say();
-  printTallies([['unary', traffic.tally]], everybody);
-  return traffic.tally.failed;
-}
-
-function printTallies(rows: readonly (readonly [string, Tally])[], instances: readonly BookInstance[]): void {
-  const lines = table(
-    ['calls', 'made', ...instances.map(({ name, version }) => `${name} ${version}`), 'failed'],
-    rows.map(([label, tally]) => [
-      label,
-      String(tally.calls),
-      ...instances.map(({ name }) => String(tally.byInstance.get(name) ?? '-')),
-      String(tally.failed),
-    ]),
-  );
-  for (const line of lines) say(`  ${line}`);
-  for (const [label, tally] of rows) {
-    for (const [failure, count] of tally.failures) say(`  FAILED, ${label}: ${count} x ${failure}`);
-  }
-}
-
-function failures(rows: readonly (readonly [string, Tally])[]): number {
-  return rows.reduce((sum, [, tally]) => sum + tally.failed, 0);
-}
-
 function explore(): void {
   say();
   say('  npm run demo -- --keep     leaves it running, to try it by hand');
   say('  README.md                  five lines of config for your own etcd');
 }
 
-/** Prints where everything is, and waits for Ctrl-C or SIGTERM. */
-async function keepRunning(registry: RegistryFile, sidecar: SidecarProcess): Promise<void> {
+/** Where everything is, for trying it by hand. */
+function explainKept(registry: RegistryFile, sidecar: SidecarProcess): void {
   say();
   say('It goes on running. Try:');
   say();
@@ -248,8 +132,4 @@ async function keepRunning(registry: RegistryFile, sidecar: SidecarProcess): Pro
   say(`  edit ${registry.path}   the sidecar follows`);
   say();
   say('Ctrl-C ends it.');
-  // Signals are the only way out: without something that waits, an idle process would end here.
-  const alive = setInterval(() => {}, 60_000);
-  await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
-  clearInterval(alive);
 }

@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { systemClock } from '../base/clock.ts';
 import { describeError, OutriggerError } from '../base/errors.ts';
+import { releaseStartupMemory } from '../base/startup_memory.ts';
 import type { Config } from '../config/config.ts';
-import { type ConfigRequest, readConfig } from '../config/read.ts';
+import type { ConfigRequest } from '../config/read.ts';
+import { readConfigApart } from '../config/read_apart.ts';
 import type { RegistryOptions } from '../config/registry_options.ts';
 import { createLog } from '../observe/log.ts';
 import { type Sidecar, startSidecar } from '../sidecar.ts';
@@ -22,7 +24,7 @@ export async function runSidecar(
   version: string,
   output: Output,
 ): Promise<number> {
-  const result = await readConfig(request);
+  const result = await readConfigApart(request);
   if (result.kind === 'problems') {
     output.err(problemsText(result.problems, output.color));
     return 2;
@@ -62,6 +64,7 @@ export async function runSidecar(
   const app = command === null ? null : startApp(command, stop, signals.signal);
   await Promise.race([sidecar.settled(FIRST_LOOK), stopped]);
   if (!signals.signal.aborted) output.out(servicesText(config, sidecar));
+  releaseStartupMemory();
   await stopped;
   await sidecar.stop();
   return app === null ? 0 : app.code();

@@ -60,7 +60,8 @@ export class DataThreads {
   async start(): Promise<readonly string[]> {
     for (let index = 0; index < this.#options.arena.threads; index++) {
       this.#threads.push({ worker: null, restarts: 0, startedAt: 0, failures: 0 });
-      this.#listen = await this.#launch(index);
+      const addresses = await this.#launch(index);
+      if (index === 0) this.#listen = addresses;
     }
     return this.#listen;
   }
@@ -107,7 +108,8 @@ export class DataThreads {
     const thread = this.#threads[index] as DataThread;
     const start: DataThreadStart = {
       index,
-      listen: this.#listen,
+      // Threads can share a TCP port, but not a socket file: those are the first thread's.
+      listen: index === 0 ? this.#listen : this.#listen.filter((address) => !address.startsWith('unix:')),
       reusePort: arena.threads > 1,
       segments: arena.segments(index),
       ...state(),

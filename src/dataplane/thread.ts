@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { releaseStartupMemory } from '../base/startup_memory.ts';
 import type { DataThreadStart, FromDataThread, ToDataThread } from '../model/snapshot.ts';
 import { DataPlane } from './data_plane.ts';
 
@@ -8,4 +9,6 @@ if (port === null) throw new Error('this module is the entry of a worker thread'
 const start = workerData as DataThreadStart;
 const plane = new DataPlane(start, (message: FromDataThread) => port.postMessage(message));
 port.on('message', (message: ToDataThread) => plane.receive(message));
+// Before the first request, not beside it.
+releaseStartupMemory();
 void plane.listen(start.listen, start.reusePort);

@@ -15,9 +15,13 @@ import { StreamTable } from './streams/stream_table.ts';
 
 /** How long a connection that ends in order or in error may take to write its last frames, in milliseconds. */
 const LINGER = 1_000;
-/** Ids of streams that we reset lately: what was already on its way for them is no error (RFC 9113 section 5.1, closed). */
-const REMEMBERED_RESETS = 64;
+/**
+ * Ids of streams that we reset lately: what was already on its way for them is no error (RFC 9113 section 5.1, closed). As many as
+ * can be reset at once when an instance with many slow uploads goes away.
+ */
+const REMEMBERED_RESETS = 1024;
 const PING_DATA = Buffer.alloc(8);
+const SHUTDOWN_PING_DATA = Buffer.from('shutdown');
 const TOO_LARGE = new HeaderList([':status', '431', 'content-length', '0']);
 
 /**
@@ -42,13 +46,14 @@ export class Connection {
   readonly #socket: Duplex;
   readonly #reader: FrameReader;
   #prefaceAt: number;
-  #nextStreamId = 1;
+  private nextStreamId = 1;
   /** Server role, after our final GOAWAY: streams above are ignored. */
   #acceptUpTo = MAX_STREAM_ID;
   #shutdownPing = false;
   #closed = false;
   #closeReason = 'the peer closed the connection';
-  readonly #resetIds = new Int32Array(REMEMBERED_RESETS);
+  /** A ring, once it is full. */
+  readonly #resetIds: number[] = [];
   #resetAt = 0;
 
   constructor(socket: Duplex, role: 'client' | 'server', owner: ConnectionOwner, limits: Limits, flusher: Flusher) {
@@ -61,21 +66,23 @@ export class Connection {
       flusher,
       (source, octets) => source.connection.credit(source, octets),
       (stream) => this.#localEnded(stream),
+      limits,
+      () => this.fail(ERROR.ENHANCE_YOUR_CALM, 'control_backlog'),
     );
     this.receiver = new Receiver(this, limits);
     this.#reader = new FrameReader(this.receiver, MIN_MAX_FRAME_SIZE);
     socket.on('data', (chunk: Buffer) => this.receive(chunk));
     socket.on('error', (error: Error) => {
-      this.#closeReason = error.message;
+      if (!this.failed) this.#closeReason = error.message;
     });
-    // A half-closed HTTP/2 connection is of no use to either side.
-    socket.on('end', () => socket.end());
+    socket.on('end', () => this.#onPeerEnded());
     socket.on('close', () => this.#onSocketClosed());
 
     if (!this.server) this.sender.raw(PREFACE);
     this.sender.settings(ownSettings(limits, this.server));
-    this.sender.windowUpdate(0, limits.connectionWindow - DEFAULT_WINDOW);
-    this.sender.controlBacklog = 0;
+    if (limits.connectionWindow > DEFAULT_WINDOW) {
+      this.sender.windowUpdate(0, limits.connectionWindow - DEFAULT_WINDOW);
+    }
   }
 
   /** Feeds bytes; public so that a protocol sniffer can hand over what it has read. */
@@ -96,26 +103,26 @@ export class Connection {
       !this.draining &&
       !this.failed &&
       this.streams.size < this.sender.peer.maxConcurrentStreams &&
-      this.#nextStreamId <= MAX_STREAM_ID
+      this.nextStreamId <= MAX_STREAM_ID
     );
   }
 
   /** No id is left (RFC 9113 section 5.1.1): the connection must be replaced. */
   get exhausted(): boolean {
-    return this.#nextStreamId > MAX_STREAM_ID;
+    return this.nextStreamId > MAX_STREAM_ID;
   }
 
   /** Client role: opens a stream. Only when `canOpen`. `noResponseBody` is true for HEAD. */
   open(list: HeaderList, endStream: boolean, noResponseBody: boolean, owner: unknown): Stream {
     const stream = new Stream(
       this,
-      this.#nextStreamId,
+      this.nextStreamId,
       this.sender.peer.initialWindowSize,
       this.receiver.initialWindow,
       owner,
     );
     stream.noResponseBody = noResponseBody;
-    this.#nextStreamId += 2;
+    this.nextStreamId += 2;
     this.streams.add(stream);
     this.sender.headers(stream, list, endStream);
     return stream;
@@ -180,7 +187,7 @@ export class Connection {
     if (this.server) {
       this.sender.goaway(MAX_STREAM_ID, ERROR.NO_ERROR, '');
       this.#shutdownPing = true;
-      this.ping();
+      this.sender.ping(false, SHUTDOWN_PING_DATA, 0);
     } else {
       this.sender.goaway(0, ERROR.NO_ERROR, '');
       this.#closeIfDrained();
@@ -205,23 +212,32 @@ export class Connection {
     this.draining = true;
     this.#closeReason = reason;
     this.#dropStreams();
+    this.#endSocket();
+  }
+
+  /**
+   * Writes what is left, then waits for the peer to end as well, and reads on meanwhile without looking: a socket that is closed with
+   * unread octets in it resets the connection, and our last frames might never be read.
+   */
+  #endSocket(): void {
     const socket = this.#socket;
     const linger = setTimeout(() => socket.destroy(), LINGER);
     linger.unref();
     socket.once('close', () => clearTimeout(linger));
-    this.sender.end(() => socket.end(() => socket.destroy()));
+    this.sender.end(() => socket.end());
   }
 
   // For the receiver
 
   isIdle(streamId: number): boolean {
     const ours = streamId % 2 === (this.server ? 0 : 1);
-    if (ours) return this.server || streamId >= this.#nextStreamId;
-    return !this.server || streamId > this.receiver.lastPeerStreamId;
+    if (ours) return this.server || streamId >= this.nextStreamId;
+    return !this.server || (streamId > this.receiver.lastPeerStreamId && this.acceptsStream(streamId));
   }
 
+  /** What comes on this stream, which is gone, crossed our RST_STREAM or our GOAWAY: it is ignored (sections 5.1 and 6.8). */
   wasReset(streamId: number): boolean {
-    return !this.server || this.#resetIds.includes(streamId);
+    return !this.server || !this.acceptsStream(streamId) || this.#resetIds.includes(streamId);
   }
 
   acceptsStream(streamId: number): boolean {
@@ -286,8 +302,8 @@ export class Connection {
     this.#closeIfDrained();
   }
 
-  pong(): void {
-    if (this.#shutdownPing) {
+  pong(buf: Buffer, start: number): void {
+    if (this.#shutdownPing && SHUTDOWN_PING_DATA.compare(buf, start, start + 8) === 0) {
       this.#shutdownPing = false;
       this.#acceptUpTo = this.receiver.lastPeerStreamId;
       this.sender.goaway(this.#acceptUpTo, ERROR.NO_ERROR, '');
@@ -344,11 +360,18 @@ export class Connection {
     if (!this.draining || this.failed || this.#shutdownPing || this.streams.size > 0) return;
     this.failed = true;
     this.#closeReason = 'drained';
-    const socket = this.#socket;
-    const linger = setTimeout(() => socket.destroy(), LINGER);
-    linger.unref();
-    socket.once('close', () => clearTimeout(linger));
-    this.sender.end(() => socket.end(() => socket.destroy()));
+    this.#endSocket();
+  }
+
+  /** A half-closed HTTP/2 connection is of no use to either side, and Node does not write to a socket whose peer has ended. */
+  #onPeerEnded(): void {
+    if (!this.failed) {
+      this.failed = true;
+      this.draining = true;
+      this.#dropStreams();
+      this.sender.discard();
+    }
+    this.#socket.end();
   }
 
   #onSocketClosed(): void {

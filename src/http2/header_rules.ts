@@ -110,8 +110,11 @@ function readHead(fields: readonly string[], part: MessagePart): MessageHead {
     if (kind === CONNECTION_SPECIFIC) error = 'header_connection_specific';
     else if (kind === TE) {
       if (part === 'request' && value !== 'trailers') error = 'header_te';
-    } else if (kind === HOST) host = value;
-    else if (!DIGITS.test(value) || (contentLength !== null && contentLength !== value))
+    } else if (kind === HOST) {
+      // RFC 9110 section 7.2: there is one. Whoever reads the other one routes elsewhere.
+      if (host !== null && host !== value) error = 'pseudo_authority_bad';
+      host = value;
+    } else if (!DIGITS.test(value) || (contentLength !== null && contentLength !== value))
       error = 'header_content_length';
     else contentLength = value;
   }

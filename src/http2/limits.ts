@@ -1,6 +1,7 @@
 /**
  * Every bound of the engine, in one place. What a peer can make us hold for one connection is at most
- * `connectionWindow` + `maxConcurrentStreams` x `maxHeaderListSize` + `maxBufferedControl`, whatever it sends.
+ * `connectionWindow` + `maxConcurrentStreams` x `maxHeaderListSize` + `maxBufferedControl` + `maxBufferedHeaders`, whatever it sends
+ * and however little it reads (both of the last once more for the write that is under way).
  */
 export interface Limits {
   /** Streams that the peer may have open at once; 0 for the client role, where only we open streams. */
@@ -20,6 +21,11 @@ export interface Limits {
   /** Octets of answers to PING, SETTINGS and resets that may wait because the peer does not read. */
   readonly maxBufferedControl: number;
   /**
+   * Octets of header blocks, and of DATA of our own making, that may wait because the peer does not read: no flow-control window
+   * covers them. Some 50,000 usual answers.
+   */
+  readonly maxBufferedHeaders: number;
+  /**
    * Frames that cost us work and carry nothing (PING, SETTINGS, PRIORITY, empty DATA, resets, ...), allowed per second and as a
    * burst. Beyond it the connection ends with ENHANCE_YOUR_CALM.
    */
@@ -36,6 +42,7 @@ const COMMON = {
   maxContinuations: 8,
   headerTableSize: 4096,
   maxBufferedControl: 64 * 1024,
+  maxBufferedHeaders: 16 * 1024 * 1024,
   maxOverheadFrames: 10_000,
 };
 

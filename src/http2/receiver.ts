@@ -109,7 +109,7 @@ export class Receiver implements FrameSink {
       if (this.#connection.isIdle(streamId)) return this.#protocol('data_on_idle_stream');
       this.#connection.creditConnection(length);
       if (!this.#connection.wasReset(streamId)) {
-        this.#connection.rejectStreamId(streamId, ERROR.STREAM_CLOSED, 'data_on_closed_stream');
+        this.#rejectStreamId(streamId, ERROR.STREAM_CLOSED, 'data_on_closed_stream');
       }
       return;
     }
@@ -168,13 +168,13 @@ export class Receiver implements FrameSink {
     if ((flags & FLAG.PADDED) !== 0) {
       if (from === to) return this.#connection.fail(ERROR.FRAME_SIZE_ERROR, 'headers_too_short');
       to -= buf[from++] as number;
+      if (to < from) return this.#protocol('headers_padding_too_long');
     }
     if ((flags & FLAG.PRIORITY) !== 0) {
       if (to - from < 5) return this.#connection.fail(ERROR.FRAME_SIZE_ERROR, 'headers_too_short');
       if (readUint31(buf, from) === streamId) return this.#protocol('headers_self_dependency');
       from += 5;
     }
-    if (to < from) return this.#protocol('headers_padding_too_long');
     const endStream = (flags & FLAG.END_STREAM) !== 0;
     if ((flags & FLAG.END_HEADERS) !== 0) return this.#headerBlock(streamId, endStream, buf, from, to);
     this.#block.begin(streamId, endStream);
@@ -201,22 +201,35 @@ export class Receiver implements FrameSink {
   #headerBlock(streamId: number, endStream: boolean, buf: Buffer, start: number, end: number): void {
     const connection = this.#connection;
     const stream = connection.streams.get(streamId);
-    if (stream === undefined && connection.server && !this.#newStreamIdOk(streamId)) return;
+    const crossed = stream === undefined && this.#crossed(streamId);
+    if (stream === undefined && !crossed && !this.#newStreamIdOk(streamId)) return;
     // Decoded whatever becomes of the stream: the dynamic table is the connection's (RFC 7541 section 2.2).
     const list = this.#decoder.decode(buf, start, end);
     if (list === null) return connection.fail(ERROR.COMPRESSION_ERROR, this.#decoder.error as ProtocolErrorToken);
-    if (stream === undefined) {
-      if (connection.server) return this.#request(streamId, list, endStream);
-      if (connection.isIdle(streamId)) return this.#protocol('headers_on_idle_stream');
-      return; // An answer that crossed our reset.
+    if (crossed) {
+      this.#spend();
+      return;
     }
+    if (stream === undefined) return this.#request(streamId, list, endStream);
     if (!stream.readable) return this.#rejectStream(stream, ERROR.STREAM_CLOSED, 'headers_after_end_stream');
     if (stream.headersReceived) return this.#trailers(stream, list, endStream);
     this.#response(stream, list, endStream);
   }
 
+  /** An answer, or trailers, that were under way when we reset the stream; or a request after our GOAWAY (section 6.8). */
+  #crossed(streamId: number): boolean {
+    const connection = this.#connection;
+    // Asked for every request: a stream that is new cannot have been reset.
+    if (connection.server && streamId > this.lastPeerStreamId && connection.acceptsStream(streamId)) return false;
+    return !connection.isIdle(streamId) && connection.wasReset(streamId);
+  }
+
   /** Section 5.1.1: odd, and above all before. */
   #newStreamIdOk(streamId: number): boolean {
+    if (!this.#connection.server) {
+      this.#protocol('headers_on_idle_stream');
+      return false;
+    }
     if (streamId % 2 === 0) {
       this.#protocol('stream_id_even');
       return false;
@@ -234,28 +247,22 @@ export class Receiver implements FrameSink {
 
   #request(streamId: number, list: HeaderList, endStream: boolean): void {
     const connection = this.#connection;
-    if (!connection.acceptsStream(streamId)) return; // After our GOAWAY: ignored, the client retries elsewhere (section 6.8).
     if (connection.streams.size >= this.#limits.maxConcurrentStreams) {
-      connection.rejectStreamId(streamId, ERROR.REFUSED_STREAM, 'streams_beyond_limit');
-      this.#spendReset();
-      return;
+      return this.#rejectStreamId(streamId, ERROR.REFUSED_STREAM, 'streams_beyond_limit');
     }
     if (list.tooLarge) {
       connection.rejectTooLarge(streamId, endStream);
-      return;
+      return this.#spendReset();
     }
     const head = messageHead(list, 'request');
-    if (head.error !== null) return this.#malformed(streamId, head.error);
-    if (endStream && head.contentLength > 0) return this.#malformed(streamId, 'data_short_of_content_length');
+    if (head.error !== null) return this.#rejectStreamId(streamId, ERROR.PROTOCOL_ERROR, head.error);
+    if (endStream && head.contentLength > 0) {
+      return this.#rejectStreamId(streamId, ERROR.PROTOCOL_ERROR, 'data_short_of_content_length');
+    }
     const stream = connection.addPeerStream(streamId, endStream);
     stream.headersReceived = true;
     stream.expectedOctets = head.contentLength;
     connection.owner.onRequest(stream, list, head, endStream);
-  }
-
-  #malformed(streamId: number, token: ProtocolErrorToken): void {
-    this.#connection.rejectStreamId(streamId, ERROR.PROTOCOL_ERROR, token);
-    this.#spendReset();
   }
 
   #response(stream: Stream, list: HeaderList, endStream: boolean): void {
@@ -267,7 +274,8 @@ export class Receiver implements FrameSink {
       // 101 does not exist in HTTP/2 (section 8.6), and an interim answer cannot be the end (section 8.1).
       if (endStream || head.status === 101)
         return this.#rejectStream(stream, ERROR.PROTOCOL_ERROR, 'pseudo_status_bad');
-      return connection.owner.onInformational(stream, list);
+      if (this.#spend()) connection.owner.onInformational(stream, list);
+      return;
     }
     stream.headersReceived = true;
     const bodyless = stream.noResponseBody || head.status === 204 || head.status === 304;
@@ -297,13 +305,9 @@ export class Receiver implements FrameSink {
   /** Section 6.3. Deprecated and ignored, but its form is still checked. */
   #priority(streamId: number, buf: Buffer, start: number, end: number): void {
     if (streamId === 0) return this.#protocol('priority_on_stream_zero');
-    if (end - start !== 5) {
-      this.#connection.rejectStreamId(streamId, ERROR.FRAME_SIZE_ERROR, 'priority_size');
-      return;
-    }
+    if (end - start !== 5) return this.#rejectStreamId(streamId, ERROR.FRAME_SIZE_ERROR, 'priority_size');
     if (readUint31(buf, start) === streamId) {
-      this.#connection.rejectStreamId(streamId, ERROR.PROTOCOL_ERROR, 'priority_self_dependency');
-      return;
+      return this.#rejectStreamId(streamId, ERROR.PROTOCOL_ERROR, 'priority_self_dependency');
     }
     this.#spend();
   }
@@ -363,13 +367,9 @@ export class Receiver implements FrameSink {
   #ping(flags: number, streamId: number, buf: Buffer, start: number, end: number): void {
     if (streamId !== 0) return this.#protocol('ping_on_stream');
     if (end - start !== 8) return this.#connection.fail(ERROR.FRAME_SIZE_ERROR, 'ping_size');
-    if ((flags & FLAG.ACK) !== 0) {
-      this.#connection.pong();
-      return;
-    }
     if (!this.#spend()) return;
-    this.#connection.sender.ping(true, buf, start);
-    this.#checkBacklog();
+    if ((flags & FLAG.ACK) !== 0) this.#connection.pong(buf, start);
+    else this.#connection.sender.ping(true, buf, start);
   }
 
   /** Section 6.8. */
@@ -420,6 +420,13 @@ export class Receiver implements FrameSink {
     this.#spendReset();
   }
 
+  /** The same for an id whose stream may be gone. RST_STREAM must not be sent for an idle one (section 6.4): that ends the connection. */
+  #rejectStreamId(streamId: number, code: number, token: ProtocolErrorToken): void {
+    if (this.#connection.isIdle(streamId)) return this.#connection.fail(code, token);
+    this.#connection.rejectStreamId(streamId, code, token);
+    this.#spendReset();
+  }
+
   /** One frame that carries nothing; false when there were too many and the connection has ended. */
   #spend(): boolean {
     if (this.#overhead.take(now)) return true;
@@ -429,13 +436,5 @@ export class Receiver implements FrameSink {
 
   #spendReset(): void {
     if (!this.#resets.take(now)) this.#connection.fail(ERROR.ENHANCE_YOUR_CALM, 'reset_flood');
-    else this.#checkBacklog();
-  }
-
-  /** A peer that makes us answer and does not read. */
-  #checkBacklog(): void {
-    if (this.#connection.sender.controlBacklog > this.#limits.maxBufferedControl) {
-      this.#connection.fail(ERROR.ENHANCE_YOUR_CALM, 'control_backlog');
-    }
   }
 }

@@ -16,9 +16,10 @@ import {
 } from './frame/write.ts';
 import { HpackEncoder } from './hpack/encoder.ts';
 import type { HeaderList } from './hpack/header_list.ts';
+import type { Limits } from './limits.ts';
 import { Output } from './output.ts';
 import { initialPeerSettings, type PeerSettings } from './settings.ts';
-import { closeSide, type Stream } from './streams/stream.ts';
+import { closeSide, type Stream, type WaitingData } from './streams/stream.ts';
 
 /** A block above this is not worth holding a slice of a much larger read buffer for: it is copied. */
 const COPY_WAITING_BELOW = 16 * 1024;
@@ -30,9 +31,12 @@ const COPY_WAITING_BELOW = 16 * 1024;
 export class Sender {
   readonly peer: PeerSettings = initialPeerSettings();
   readonly window = new SendWindow(DEFAULT_WINDOW);
-  /** Octets of control frames appended since the socket last took everything: what a peer that does not read can pile up. */
-  controlBacklog = 0;
 
+  /** Octets of control frames, and of what else no window covers, appended since the socket last took everything. */
+  #controlBacklog = 0;
+  #headerBacklog = 0;
+  readonly #limits: Limits;
+  readonly #onBacklog: () => void;
   readonly #output: Output;
   readonly #encoder = new HpackEncoder();
   readonly #flusher: Flusher;
@@ -40,16 +44,24 @@ export class Sender {
   #dirty = false;
   #ended = false;
   #afterLastWrite: (() => void) | null = null;
-  /** Streams with DATA that waits for a window of the connection or their own, served in turn. */
+  /** Streams with DATA that waits for the connection's window, served in turn. Those that wait for their own are not here. */
   #queue: Stream[] = [];
   #purgeAt = 1024;
 
+  /**
+   * `onCredit`: DATA with a `source` was written, or dropped. `onStreamDone`: END_STREAM was appended. `onBacklog`: the peer has not
+   * read for so long that more waits than `limits` allow.
+   */
   constructor(
     socket: Duplex,
     flusher: Flusher,
     onCredit: (source: Stream, octets: number) => void,
     onStreamDone: (stream: Stream) => void,
+    limits: Limits,
+    onBacklog: () => void,
   ) {
+    this.#limits = limits;
+    this.#onBacklog = onBacklog;
     this.#flusher = flusher;
     this.#onStreamDone = onStreamDone;
     this.#output = new Output(socket, onCredit, () => this.#written());
@@ -62,7 +74,10 @@ export class Sender {
 
   flush(): void {
     this.#dirty = false;
-    this.#output.flush();
+    const limits = this.#limits;
+    const stuck = this.#controlBacklog > limits.maxBufferedControl || this.#headerBacklog > limits.maxBufferedHeaders;
+    if (stuck && this.#output.writing) this.#onBacklog();
+    else this.#output.flush();
   }
 
   /** After this nothing is appended any more; `then` runs when everything has been written. */
@@ -127,6 +142,7 @@ export class Sender {
       const from = output.at + FRAME_HEADER_SIZE;
       const end = this.#encoder.encode(list, out, from);
       writeFrameHeader(out, output.at, end - from, FRAME.HEADERS, flags | FLAG.END_HEADERS, stream.id);
+      this.#headerBacklog += end - output.at;
       output.commit(end);
     } else {
       this.#longHeaders(stream.id, list, bound, flags);
@@ -138,6 +154,7 @@ export class Sender {
   #longHeaders(streamId: number, list: HeaderList, bound: number, flags: number): void {
     const block = Buffer.allocUnsafe(bound);
     const length = this.#encoder.encode(list, block, 0);
+    this.#headerBacklog += length;
     let at = 0;
     do {
       const size = Math.min(length - at, this.peer.maxFrameSize);
@@ -157,7 +174,7 @@ export class Sender {
    */
   data(stream: Stream, buf: Buffer, start: number, end: number, endStream: boolean, source: Stream | null): void {
     let from = start;
-    if (stream.waiting === null || stream.waiting.length === 0) {
+    if (stream.waiting === null) {
       from = this.#sendNow(stream, buf, start, end, endStream, source);
       if (from === end) return;
     }
@@ -167,7 +184,7 @@ export class Sender {
 
   /** The last header block of a message: END_STREAM, after all DATA. */
   trailers(stream: Stream, list: HeaderList): void {
-    if (stream.waiting === null || stream.waiting.length === 0) return this.headers(stream, list, true);
+    if (stream.waiting === null) return this.headers(stream, list, true);
     stream.waitingTrailers = list;
     stream.waitingEnd = true;
   }
@@ -180,12 +197,13 @@ export class Sender {
     }
     const queue = this.#queue;
     this.#queue = [];
-    for (let i = 0; i < queue.length; i++) {
-      const waiting = queue[i] as Stream;
+    let served = 0;
+    while (served < queue.length && this.window.available > 0) {
+      const waiting = queue[served++] as Stream;
       waiting.queued = false;
-      if (this.window.available > 0) this.#sendWaiting(waiting);
-      else this.#enqueue(waiting);
+      this.#sendWaiting(waiting);
     }
+    if (served < queue.length) this.#queue = queue.slice(served).concat(this.#queue);
   }
 
   /** The stream is gone: what waited on it is dropped and credited. */
@@ -210,23 +228,25 @@ export class Sender {
 
   #sendWaiting(stream: Stream): void {
     const waiting = stream.waiting;
-    if (waiting === null || waiting.length === 0) return;
+    if (waiting === null) return;
+    // The last piece may end the stream, and then nothing must be found here that has been sent.
+    stream.waiting = null;
     let done = 0;
     while (done < waiting.length) {
-      const data = waiting[done] as { buf: Buffer; start: number; end: number; source: Stream | null };
+      const data = waiting[done] as WaitingData;
       const last = done === waiting.length - 1 && stream.waitingEnd && stream.waitingTrailers === null;
       data.start = this.#sendNow(stream, data.buf, data.start, data.end, last, data.source);
       if (data.start < data.end) break;
       done++;
     }
     if (done === waiting.length) {
-      waiting.length = 0;
       const trailers = stream.waitingTrailers;
       stream.waitingTrailers = null;
       if (trailers !== null) this.headers(stream, trailers, true);
       return;
     }
     if (done > 0) waiting.splice(0, done);
+    stream.waiting = waiting;
     this.#enqueue(stream);
   }
 
@@ -246,6 +266,7 @@ export class Sender {
       const out = output.reserve(FRAME_HEADER_SIZE + 64);
       output.commit(writeFrameHeader(out, output.at, size, FRAME.DATA, flags, stream.id));
       if (size > 0) output.payload(buf, at, next, source);
+      if (source === null) this.#headerBacklog += size;
       at = next;
       if (start === end) break;
     }
@@ -268,11 +289,11 @@ export class Sender {
   }
 
   #enqueue(stream: Stream): void {
-    if (stream.queued) return;
+    if (stream.queued || stream.sendWindow.available <= 0) return;
     stream.queued = true;
     if (this.#queue.length >= this.#purgeAt) {
       // Streams that were reset while they stood here.
-      this.#queue = this.#queue.filter((queued) => queued.waiting !== null && queued.waiting.length > 0);
+      this.#queue = this.#queue.filter((queued) => queued.waiting !== null);
       this.#purgeAt = Math.max(1024, 2 * this.#queue.length);
     }
     this.#queue.push(stream);
@@ -285,7 +306,7 @@ export class Sender {
 
   #control(octets: number): Buffer | null {
     if (this.#ended) return null;
-    this.controlBacklog += octets;
+    this.#controlBacklog += octets;
     this.#mark();
     return this.#output.reserve(octets);
   }
@@ -297,7 +318,8 @@ export class Sender {
   }
 
   #written(): void {
-    this.controlBacklog = 0;
+    this.#controlBacklog = 0;
+    this.#headerBacklog = 0;
     if (this.#output.pending > 0) return this.#output.flush();
     const then = this.#afterLastWrite;
     this.#afterLastWrite = null;

@@ -2,7 +2,8 @@ import test from 'ava';
 import { connectEcho } from '../support/echo_client.ts';
 import { eventually } from '../support/eventually.ts';
 import { type GrpcServer, startGrpcServer } from '../support/grpc_server.ts';
-import { type Sidecar, startSidecar } from '../support/sidecar.ts';
+import { startProcess } from '../support/process.ts';
+import { MAIN, runOutrigger, type Sidecar, startSidecar } from '../support/sidecar.ts';
 
 const stoppers: (() => unknown)[] = [];
 test.afterEach.always(async () => {
@@ -71,4 +72,38 @@ test.serial('a client that goes away takes its calls with it and nothing else', 
   leaving.close();
   await eventually(() => server.seen('abandoned').cancelled === 1);
   t.is((await staying.unary('x')).code, 0);
+});
+
+const FLAGS = [
+  '--static',
+  'echo=127.0.0.1:1',
+  '--listen',
+  '127.0.0.1:0',
+  '--admin',
+  '127.0.0.1:0',
+  '--telemetry',
+  '127.0.0.1:0',
+];
+
+test.serial('a wrapped app ends the sidecar with its own exit code', async (t) => {
+  const app = [process.execPath, '-e', 'console.log("the app ran"); process.exitCode = 7'];
+  const { code, output } = await runOutrigger(['run', ...FLAGS, '--', ...app]);
+  t.is(code, 7, output);
+  t.regex(output, /the app ran/);
+});
+
+test.serial('SIGTERM reaches a wrapped app, and both end', async (t) => {
+  const app = [process.execPath, '-e', 'console.log("app", process.pid, "is up"); setInterval(() => {}, 1000)'];
+  const sidecar = startProcess(process.execPath, [MAIN, 'run', ...FLAGS, '--', ...app]);
+  stoppers.push(() => sidecar.kill());
+  const pid = Number((await sidecar.waitFor(/app (\d+) is up/))[1]);
+  sidecar.signal('SIGTERM');
+  t.is(await sidecar.exited, 0, sidecar.output());
+  t.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
+});
+
+test.serial('a wrapped app that cannot be started is named, and the sidecar does not stay without it', async (t) => {
+  const { code, output } = await runOutrigger(['run', ...FLAGS, '--', '/no/such/app']);
+  t.is(code, 1, output);
+  t.regex(output, /\/no\/such\/app/);
 });

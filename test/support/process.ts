@@ -23,6 +23,12 @@ export interface Process {
 /** How long a process may take to come up on a busy machine, in milliseconds. */
 export const PATIENCE_MS = 2 * PATIENCE;
 
+const running = new Set<ChildProcess>();
+// A test run that is cut off must not leave processes behind.
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** Starts a command. Its stdin stays open until this process ends. */
 export function startProcess(
   command: string,
@@ -34,6 +40,7 @@ export function startProcess(
     env: { ...process.env, NODE_OPTIONS: '', FORCE_COLOR: '0', ...options.env },
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
+  running.add(child);
   if (options.closeStdin) child.stdin?.end();
   let out = '';
   let err = '';
@@ -59,6 +66,7 @@ export function startProcess(
       resolve(-1);
     });
     child.once('close', (code, signal) => {
+      running.delete(child);
       over = true;
       wake();
       resolve(code ?? signal ?? -1);

@@ -1,7 +1,5 @@
-import * as grpc from '@grpc/grpc-js';
+import type { ServiceDefinition } from '@grpc/grpc-js';
 import { fromJSON, type PackageDefinition } from '@grpc/proto-loader';
-import { ReflectionService } from '@grpc/reflection';
-import { HealthImplementation } from 'grpc-health-check';
 
 /** `book.BookService` as protobuf.js describes it: a demo that ships inside the package has no `.proto` file to lose. */
 const DESCRIPTOR = {
@@ -31,153 +29,13 @@ const DESCRIPTOR = {
   },
 };
 
-const TITLES = ['Kon-Tiki', 'We, the Navigators', 'The Raft Book'];
+/** The books that every instance has: a stream of all of them has this many messages. */
+export const TITLES = ['Kon-Tiki', 'We, the Navigators', 'The Raft Book'];
 
-const definition: PackageDefinition = fromJSON(
+/** With the descriptors that reflection serves. */
+export const bookPackage: PackageDefinition = fromJSON(
   // Its type wants a comment on every method.
   DESCRIPTOR as unknown as Parameters<typeof fromJSON>[0],
 );
-const service = definition['book.BookService'] as unknown as grpc.ServiceDefinition;
-
-/** A running instance of the book service. */
-export interface BookInstance {
-  /** `book-1`; every answer carries it. */
-  readonly name: string;
-  readonly version: string;
-  /** `127.0.0.1:PORT` */
-  readonly address: string;
-  /** Says GOAWAY, answers what is in flight, then closes. */
-  shutDown(): Promise<void>;
-  /** Closes at once. */
-  kill(): void;
-}
-
-/** Starts an instance on a port of the system's choice, with `grpc.health.v1` and reflection as a production server has them. */
-export async function startBookInstance(name: string, version: string): Promise<BookInstance> {
-  const book = (id: number) => ({ id, title: TITLES[id % TITLES.length], instance: name, version });
-  const server = new grpc.Server();
-  server.addService(service, {
-    GetBook(call: grpc.ServerUnaryCall<{ id: number }, object>, callback: grpc.sendUnaryData<object>) {
-      callback(null, book(call.request.id));
-    },
-    ListBooks(call: grpc.ServerWritableStream<object, object>) {
-      for (let id = 0; id < TITLES.length; id++) call.write(book(id));
-      call.end();
-    },
-    Discuss(call: grpc.ServerDuplexStream<{ text: string }, object>) {
-      call.on('data', ({ text }: { text: string }) => call.write({ text: `${text}, indeed`, instance: name }));
-      call.on('end', () => call.end());
-    },
-  });
-  new HealthImplementation({ '': 'SERVING', 'book.BookService': 'SERVING' }).addToServer(server);
-  new ReflectionService(definition).addToServer(server);
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, bound) =>
-      error ? reject(error) : resolve(bound),
-    );
-  });
-  return {
-    name,
-    version,
-    address: `127.0.0.1:${port}`,
-    shutDown: () => new Promise((resolve) => server.tryShutdown(() => resolve())),
-    kill: () => server.forceShutdown(),
-  };
-}
-
-/** How one call ended: who answered, or why nobody did. */
-export type Answer =
-  | { readonly ok: true; readonly instance: string }
-  | { readonly ok: false; readonly status: number; readonly message: string };
-
-/** The app's side: an ordinary gRPC client that knows one address, the sidecar's. */
-export interface BookClient {
-  getBook(version?: string): Promise<Answer>;
-  /** A server stream; fails unless every book arrives, from one instance. */
-  listBooks(version?: string): Promise<Answer>;
-  /** A bidirectional stream of three questions, each asked after the answer to the one before. */
-  discuss(version?: string): Promise<Answer>;
-  close(): void;
-}
-
-interface Reply {
-  readonly instance: string;
-}
-
-interface Stub extends grpc.Client {
-  GetBook(
-    request: object,
-    metadata: grpc.Metadata,
-    options: grpc.CallOptions,
-    done: (error: grpc.ServiceError | null, reply?: Reply) => void,
-  ): void;
-  ListBooks(request: object, metadata: grpc.Metadata, options: grpc.CallOptions): grpc.ClientReadableStream<Reply>;
-  Discuss(metadata: grpc.Metadata, options: grpc.CallOptions): grpc.ClientDuplexStream<object, Reply>;
-}
-
-const BookStub = grpc.makeClientConstructor(service, 'BookService') as unknown as new (
-  address: string,
-  credentials: grpc.ChannelCredentials,
-  options: grpc.ClientOptions,
-) => Stub;
-
-/** Longest wait for one call, in milliseconds. Nothing in the demo takes a tenth of it. */
-const CALL_TIMEOUT_MS = 10_000;
-const QUESTIONS = ['a fine book', 'well written', 'rather long'];
-
-/** Connects to the sidecar; `:authority` is the name of the service, as in the registry. */
-export function connectBookClient(address: string): BookClient {
-  const stub = new BookStub(address, grpc.credentials.createInsecure(), {
-    'grpc.default_authority': 'book',
-    // The calls must show what the sidecar does, not what the client mends.
-    'grpc.enable_retries': 0,
-    'grpc.enable_http_proxy': 0,
-  });
-  const metadata = (version: string | undefined) => {
-    const made = new grpc.Metadata();
-    if (version !== undefined) made.set('x-version', version);
-    return made;
-  };
-  const options = (): grpc.CallOptions => ({ deadline: Date.now() + CALL_TIMEOUT_MS });
-  const failure = (error: grpc.ServiceError): Answer => ({ ok: false, status: error.code, message: error.details });
-
-  /** Resolves when a stream has ended: by whom it was answered, if `expected` replies came and all from one instance. */
-  const collect = (
-    stream: grpc.ClientReadableStream<Reply>,
-    expected: number,
-    onReply: (count: number) => void,
-  ): Promise<Answer> =>
-    new Promise((resolve) => {
-      const instances: string[] = [];
-      stream.on('data', (reply: Reply) => onReply(instances.push(reply.instance)));
-      stream.on('error', (error: grpc.ServiceError) => resolve(failure(error)));
-      stream.on('end', () => {
-        const [instance] = instances;
-        const whole = instances.length === expected && instances.every((name) => name === instance);
-        if (whole && instance !== undefined) resolve({ ok: true, instance });
-        // A failed stream ends as well, and tells why right after.
-        else setImmediate(() => resolve({ ok: false, status: 0, message: `got [${instances}] for one stream` }));
-      });
-    });
-
-  return {
-    getBook: (version) =>
-      new Promise((resolve) => {
-        stub.GetBook({ id: 1 }, metadata(version), options(), (error, reply) =>
-          resolve(error ? failure(error) : { ok: true, instance: reply?.instance ?? '?' }),
-        );
-      }),
-    listBooks: (version) => collect(stub.ListBooks({}, metadata(version), options()), TITLES.length, () => {}),
-    discuss(version) {
-      const stream = stub.Discuss(metadata(version), options());
-      const ask = (asked: number) => {
-        const text = QUESTIONS[asked];
-        if (text === undefined) stream.end();
-        else stream.write({ text });
-      };
-      ask(0);
-      return collect(stream, QUESTIONS.length, ask);
-    },
-    close: () => stub.close(),
-  };
-}
+/** What server and client are made from. */
+export const bookService = bookPackage['book.BookService'] as unknown as ServiceDefinition;

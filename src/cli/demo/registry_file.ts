@@ -1,7 +1,7 @@
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { BookInstance } from './book_service.ts';
+import type { BookInstance } from './book_instance.ts';
 
 /** The demo's registry: a file that the sidecar watches, in a directory of its own beside the sidecar's config. */
 export interface RegistryFile {

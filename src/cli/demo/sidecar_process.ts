@@ -31,6 +31,8 @@ export function startSidecarProcess(configFile: string): Promise<SidecarProcess>
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
+  // Whatever ends the demo, the sidecar does not outlive it.
+  process.once('exit', () => child.kill('SIGKILL'));
   const exited = new Promise<void>((resolve) => {
     child.once('close', () => resolve());
     child.once('error', () => resolve());

@@ -1,4 +1,4 @@
-import type { Answer } from './book_service.ts';
+import type { Answer } from './book_client.ts';
 
 /** Who answered how many calls, and what went wrong. */
 export class Tally {

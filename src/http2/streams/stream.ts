@@ -59,7 +59,7 @@ export class Stream {
   /** Server role: RST_STREAM NO_ERROR follows our END_STREAM, since the rest of the request is not wanted (RFC 9113 section 8.1). */
   stopAfterEnd = false;
 
-  /** What waits for a window, in order; null when nothing ever waited. */
+  /** What waits for a window, in order; null when nothing does. */
   waiting: WaitingData[] | null = null;
   /** END_STREAM or these trailers go out after `waiting`. */
   waitingEnd = false;

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import type { Clock } from '../../../base/clock.ts';
 import { describeError, OutriggerError } from '../../../base/errors.ts';
 import { DirectoryWatch } from './directory_watch.ts';
-import { type FileEntry, type FileServices, parseFile } from './parse.ts';
+import type { FileEntry, FileServices } from './parse.ts';
 
 /** What was read, and what could not be. */
 export interface FileState {
@@ -105,7 +105,10 @@ async function readServices(path: string, listAllowed: boolean, known: ReadFile 
   const { size } = await stat(path);
   if (size > MAX_FILE_SIZE) throw new Error(`the file has ${size} bytes, at most ${MAX_FILE_SIZE} are read`);
   const text = await readFile(path, 'utf8');
-  return known?.text === text ? known : { text, services: parseFile(path, text, { listAllowed }) };
+  if (known?.text === text) return known;
+  // The YAML parser is loaded by those who have a file to read.
+  const { parseFile } = await import('./parse.ts');
+  return { text, services: parseFile(path, text, { listAllowed }) };
 }
 
 function unreadable(path: string, cause: unknown): OutriggerError {

@@ -1,0 +1,138 @@
+import { Duplex } from 'node:stream';
+import test from 'ava';
+import { Flusher } from '../../src/http2/flusher.ts';
+import { DOWNSTREAM_LIMITS } from '../../src/http2/limits.ts';
+import { Sender } from '../../src/http2/sender.ts';
+
+/** A socket that counts the writes it is given, and completes them when told. */
+class CountingSocket extends Duplex {
+  readonly writes: number[] = [];
+  readonly #completions: (() => void)[] = [];
+  override _read(): void {}
+  override _write(chunk: Buffer, _encoding: unknown, done: () => void): void {
+    this.writes.push(chunk.length);
+    this.#completions.push(done);
+  }
+  override _writev(chunks: { chunk: Buffer }[], done: () => void): void {
+    this.writes.push(chunks.reduce((sum, { chunk }) => sum + chunk.length, 0));
+    this.#completions.push(done);
+  }
+  complete(): void {
+    this.#completions.shift()?.();
+  }
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+const sender = (socket: Duplex, flusher: Flusher): Sender =>
+  new Sender(
+    socket,
+    flusher,
+    () => {},
+    () => {},
+    DOWNSTREAM_LIMITS,
+    () => {},
+  );
+const PING = Buffer.from('12345678');
+
+test('however many frames a turn appends, a connection writes once', async (t) => {
+  const flusher = new Flusher();
+  const sockets = [new CountingSocket(), new CountingSocket(), new CountingSocket()];
+  const senders = sockets.map((socket) => sender(socket, flusher));
+  for (let i = 0; i < 100; i++) {
+    for (const each of senders) {
+      each.ping(false, PING, 0);
+      each.windowUpdate(1, 5);
+    }
+    await Promise.resolve();
+  }
+  t.deepEqual(
+    sockets.map((socket) => socket.writes),
+    [[], [], []],
+  );
+  await turn();
+  t.deepEqual(
+    sockets.map((socket) => socket.writes),
+    [[3000], [3000], [3000]],
+  );
+});
+
+test('buffers that were chained, and payloads that were not copied, go out in the same one write', async (t) => {
+  const socket = new CountingSocket();
+  const each = sender(socket, new Flusher());
+  each.raw(Buffer.alloc(100));
+  each.raw(Buffer.alloc(50_000));
+  for (let i = 0; i < 4000; i++) each.ping(false, PING, 0);
+  await turn();
+  t.deepEqual(socket.writes, [100 + 50_000 + 4000 * 17]);
+});
+
+test('while a write is under way nothing else is written; its completion writes all that came meanwhile', async (t) => {
+  const socket = new CountingSocket();
+  const each = sender(socket, new Flusher());
+  each.ping(false, PING, 0);
+  await turn();
+  for (let i = 0; i < 10; i++) {
+    each.ping(false, PING, 0);
+    await turn();
+  }
+  t.deepEqual(socket.writes, [17]);
+  socket.complete();
+  await turn();
+  t.deepEqual(socket.writes, [17, 170]);
+  socket.complete();
+  await turn();
+  t.deepEqual(socket.writes, [17, 170]);
+});
+
+test('the end of the turn is told once, after everything has been handed to the sockets', async (t) => {
+  const seen: number[][] = [];
+  const socket = new CountingSocket();
+  const flusher: Flusher = new Flusher(() => seen.push([...socket.writes]));
+  const each = sender(socket, flusher);
+  each.ping(false, PING, 0);
+  flusher.wake();
+  each.ping(false, PING, 0);
+  flusher.wake();
+  await turn();
+  t.deepEqual(seen, [[34]]);
+  flusher.wake();
+  await turn();
+  t.deepEqual(seen, [[34], [34]]);
+});
+
+test('what a flush makes dirty is flushed in the same turn', async (t) => {
+  const ends: number[] = [];
+  const [first, second] = [new CountingSocket(), new CountingSocket()];
+  const flusher = new Flusher(() => ends.push(second.writes.length));
+  const other = sender(second, flusher);
+  first._write = (_chunk, _encoding, done) => {
+    other.ping(false, PING, 0);
+    done();
+  };
+  sender(first, flusher).ping(false, PING, 0);
+  await turn();
+  t.deepEqual(ends, [1]);
+});
+
+test('after its end a sender appends nothing, and says when all has been written', async (t) => {
+  const socket = new CountingSocket();
+  const each = sender(socket, new Flusher());
+  each.ping(false, PING, 0);
+  await turn();
+  each.ping(false, PING, 0);
+  let ended = false;
+  each.end(() => {
+    ended = true;
+  });
+  each.ping(false, PING, 0);
+  each.raw(PING);
+  each.goaway(1, 2, 'late');
+  t.false(ended);
+  socket.complete();
+  await turn();
+  t.deepEqual(socket.writes, [17, 17]);
+  t.false(ended);
+  socket.complete();
+  await turn();
+  t.true(ended);
+});

@@ -1,0 +1,90 @@
+import { existsSync, readFileSync } from 'node:fs';
+import test from 'ava';
+import { REASONS } from '../src/base/errors.ts';
+import { parseCommandLine } from '../src/cli/args.ts';
+import { COMMANDS } from '../src/cli/flags.ts';
+import { METRICS } from '../src/observe/metric_table.ts';
+import { configOf, loadText } from './config/load_text.ts';
+
+// What the documents show is loaded, parsed and compared here, so that it cannot rot.
+const ROOT = new URL('../', import.meta.url);
+const read = (file: string) => readFileSync(new URL(file, ROOT), 'utf8');
+const README = read('README.md');
+
+/** The fenced blocks of one language. */
+const blocks = (language: string) =>
+  [...README.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, 'gms'))].map((match) => match[1] as string);
+
+/** The cells of each row of the table whose header starts with `first`. */
+function table(first: string): string[][] {
+  const [, rows = ''] = README.split(new RegExp(`^\\| ${first} .*\n\\|[-| ]+\\|\n`, 'm'));
+  const lines = rows.split('\n');
+  const end = lines.findIndex((line) => !line.startsWith('|'));
+  return lines.slice(0, end).map((line) =>
+    line
+      .slice(1, -1)
+      .split('|')
+      .map((cell) => cell.trim().replaceAll('`', '')),
+  );
+}
+
+for (const [index, text] of blocks('yaml')
+  .filter((block) => block.includes('registries:'))
+  .entries()) {
+  test(`the README's config ${index + 1} is right as it stands`, (t) => {
+    t.true(configOf(loadText(text)).registries.size > 0);
+  });
+}
+
+test("the README's config for etcd is five lines", (t) => {
+  const [first = ''] = blocks('yaml');
+  t.is(first.split('\n').filter((line) => line !== '' && !line.startsWith('#')).length, 5);
+});
+
+test("the README's command lines are understood", (t) => {
+  const lines = [...README.matchAll(/(?<=^|`)outrigger ((?:run|check|demo|schema|--)[^`\n]*)/gm)].map(
+    (match) => (match[1] as string).split(/ {2,}#/)[0] as string,
+  );
+  t.true(lines.length >= 6);
+  for (const line of lines) {
+    const argv = line.split(' ').map((word) => word.replaceAll("'", ''));
+    t.not(parseCommandLine(argv, {}, '/').kind, 'usage', line);
+  }
+});
+
+test("the README's table of errors is the code's", (t) => {
+  t.deepEqual(
+    table('reason').map(([reason, grpc, http]) => [reason, Number(grpc), Number(http)]),
+    Object.entries(REASONS).map(([reason, { grpc, http }]) => [reason, grpc, http]),
+  );
+});
+
+test("the README's table of commands is the code's", (t) => {
+  t.deepEqual(
+    table('command').map(([command]) => command),
+    COMMANDS.map((command) => `outrigger ${command}`),
+  );
+});
+
+test('every metric that the README names exists', (t) => {
+  const names = [...README.matchAll(/outrigger_[a-z_]+/g)].map(([name]) => name);
+  t.true(names.length > 3);
+  for (const name of names) t.true(Object.hasOwn(METRICS, name), name);
+});
+
+for (const file of ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md']) {
+  test(`${file}: scripts and linked files exist`, (t) => {
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+    const text = read(file);
+    t.not(text, '');
+    for (const [, name] of text.matchAll(/\bnpm (?:run )?(demo|test|check|build|format|coverage)\b/g)) {
+      t.true(Object.hasOwn(scripts, name as string), name);
+    }
+    for (const [, link] of text.matchAll(/\]\((?!https?:)([^)#]+)\)/g)) {
+      t.true(existsSync(new URL(link as string, ROOT)), link);
+    }
+    for (const [, path] of text.matchAll(/`((?:test|src|config)\/[\w./]+)`/g)) {
+      t.true(existsSync(new URL(path as string, ROOT)), path);
+    }
+  });
+}
