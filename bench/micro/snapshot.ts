@@ -4,6 +4,7 @@
  */
 
 import type { UpstreamContext } from '../../src/dataplane/upstream/context.ts';
+import { DialQueue } from '../../src/dataplane/upstream/dial_queue.ts';
 import { Endpoint } from '../../src/dataplane/upstream/endpoint.ts';
 import { ServiceUpstream } from '../../src/dataplane/upstream/service_upstream.ts';
 import { Subset } from '../../src/dataplane/upstream/subset.ts';
@@ -24,6 +25,7 @@ const FREE = {} as UpstreamConnection;
 const view = new Float64Array(SLOTS);
 const context: UpstreamContext = {
   flusher: new Flusher(),
+  dials: new DialQueue(),
   block: () => ({ view, base: 0 }),
   onProtocolError() {},
   onGoaway() {},

@@ -9,6 +9,9 @@ import type { CounterArena } from './counters.ts';
 /** How long the counters of a dropped service are kept: requests that were under way still count there. */
 const SERVICE_LINGER = 60_000;
 
+/** How long the counters of a version without instances are kept: longer than an instance may take to drain. */
+const VERSION_LINGER = 11 * 60_000;
+
 /** A service as it was last told to the data threads. */
 export interface FedService {
   readonly name: string;
@@ -39,6 +42,9 @@ export class Feed {
   readonly #services = new Map<string, FedService>();
   /** Ranges of instances that left, and the threads that still use them. */
   readonly #leaving = new Map<string, { range: Range; threads: Set<number> }>();
+
+  /** Versions without instances whose time is running. */
+  readonly #forgetting = new Set<string>();
 
   constructor(options: FeedOptions) {
     this.#options = options;
@@ -99,6 +105,24 @@ export class Feed {
       kind: 'service',
       snapshot: { ...snapshotOf(service), full: false, upsert, remove },
     });
+    if (remove.length > 0 || upsert.length > 0) this.#forgetVersions(service);
+  }
+
+  /** Versions come and go with every release; those that nobody has any more give their counters back. */
+  #forgetVersions(service: FedService): void {
+    for (const version of unusedVersions(service)) {
+      const key = `${service.name} ${version}`;
+      if (this.#forgetting.has(key)) continue;
+      this.#forgetting.add(key);
+      this.#options.clock.after(VERSION_LINGER, () => {
+        this.#forgetting.delete(key);
+        const now = this.#services.get(service.name);
+        if (now === undefined || !unusedVersions(now).includes(version)) return;
+        const { [version]: range, ...versions } = now.versions;
+        this.#services.set(now.name, { ...now, versions });
+        if (range !== undefined) this.#options.arena.release(range);
+      });
+    }
   }
 
   /** Nobody follows the service any more. */
@@ -155,6 +179,12 @@ export class Feed {
     if (threads.size === 0) this.#options.arena.release(endpoint.counters);
     else this.#leaving.set(keyOf(endpoint.counters), { range: endpoint.counters, threads });
   }
+}
+
+function unusedVersions({ versions, instances }: FedService): string[] {
+  const used = new Set<string>(['']);
+  for (const { version } of instances.values()) used.add(version ?? '');
+  return Object.keys(versions).filter((version) => !used.has(version));
 }
 
 function snapshotOf(service: FedService): ServiceSnapshot {

@@ -12,6 +12,7 @@ import { Listener } from './listener/listener.ts';
 import { Router, type ServiceDirectory } from './routing/router.ts';
 import { TurnClock } from './turn_clock.ts';
 import type { UpstreamContext } from './upstream/context.ts';
+import { DialQueue } from './upstream/dial_queue.ts';
 import type { Endpoint } from './upstream/endpoint.ts';
 import { ServiceUpstream } from './upstream/service_upstream.ts';
 
@@ -27,6 +28,7 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
   readonly flusher: Flusher;
   readonly clock: TurnClock;
   readonly deadlines: TimerWheel<Exchange>;
+  readonly dials = new DialQueue();
   readonly router: Router;
   readonly threadBlock: Block;
   draining = false;

@@ -11,6 +11,7 @@ export class Random implements Picker {
   }
 
   pick(): number {
-    return Math.floor(this.#random() * this.#count);
+    // Truncates as Math.floor does for positive numbers, without its branch for -0.
+    return (this.#random() * this.#count) | 0;
   }
 }

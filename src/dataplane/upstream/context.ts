@@ -1,11 +1,13 @@
 import type { Flusher } from '../../http2/flusher.ts';
 import type { ProtocolErrorToken } from '../../http2/protocol_errors.ts';
 import type { Block, Range } from '../../model/counters.ts';
+import type { DialQueue } from './dial_queue.ts';
 import type { Endpoint } from './endpoint.ts';
 
 /** What everything on the upstream side of a data thread shares. */
 export interface UpstreamContext {
   readonly flusher: Flusher;
+  readonly dials: DialQueue;
   /** The counters of a range in this thread. */
   block(range: Range): Block;
   onProtocolError(token: ProtocolErrorToken): void;

@@ -13,6 +13,7 @@ import { parseAddress, type Target } from '../../model/instance.ts';
 import type { EndpointRecord } from '../../model/snapshot.ts';
 import type { Candidate } from '../balancing/picker.ts';
 import type { UpstreamContext } from './context.ts';
+import type { Dialable } from './dial_queue.ts';
 import { UpstreamConnection } from './upstream_connection.ts';
 
 /** How long streams of an instance that left the registry may go on before they are cut, in milliseconds. */
@@ -39,7 +40,7 @@ export interface EndpointOwner {
  *                  v      |                                  v
  *                 backoff-+          (removed) --------> draining -- last stream --> (gone)
  */
-export class Endpoint implements Candidate {
+export class Endpoint implements Candidate, Dialable {
   readonly id: string;
   readonly target: Target;
   record: EndpointRecord;
@@ -78,7 +79,11 @@ export class Endpoint implements Candidate {
 
   /** The first dial; apart from the constructor, so that the owner knows the endpoint when answers come. */
   start(): void {
-    this.#dial();
+    this.#context.dials.add(this);
+  }
+
+  dial(): void {
+    if (this.state === 'connecting' && this.#connections.length === 0) this.#dial();
   }
 
   /** A connection with a free stream slot, or null. */
