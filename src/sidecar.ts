@@ -145,7 +145,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     const discover = config.discover;
     const outcome = discovery?.wanted(name) ?? 'invalid';
     if (discover === null || outcome === 'invalid' || outcome === 'full') {
-      threads.send(thread, { kind: 'service_gone', name });
+      threads.send(thread, { kind: 'service_gone', name, why: whyNotWanted(name, outcome) });
     } else if (outcome === 'opened') {
       const path = discover.path.replaceAll('{service}', () => name);
       feed.add(name, { ...discover.settings, path }, discover.format);
@@ -201,7 +201,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       view: { counters: arena, services: serviceViews, now: () => clock.now(), config: () => redact(config) },
       actions: {
         setLogLevel: (level) => log.setLevel(level),
-        drain: () => threads.broadcast({ kind: 'drain', graceMs: config.drainGraceMs }),
+        drain: () => threads.drain(config.drainGraceMs),
         shutdown: options.shutdown,
       },
       log,
@@ -227,6 +227,12 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     await stop();
     throw error;
   }
+}
+
+function whyNotWanted(name: string, outcome: 'invalid' | 'full' | 'opened' | 'known'): string {
+  if (outcome === 'full')
+    return `service "${name}" cannot be looked up: as many services as possible are followed already`;
+  return `"${name}" cannot be looked up: it is no name for a service`;
 }
 
 function emptyProtectionOf(config: Config, registry: string): number {

@@ -41,7 +41,7 @@ for (const size of MESSAGES) {
     for (let i = 1; i <= times; i++) {
       const buffer = output.reserve(FRAME_HEADER_SIZE);
       output.commit(writeFrameHeader(buffer, output.at, size, FRAME.DATA, 0, 1));
-      output.payload(message, 0, size, null);
+      output.payload(message, 0, size, null, false);
       if (i % perFlush === 0) output.flush();
     }
   });

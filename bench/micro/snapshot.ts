@@ -3,6 +3,7 @@
  * makes the picker anew. Nothing is dialed: 10,000 connections would measure the kernel.
  */
 
+import { TurnClock } from '../../src/dataplane/turn_clock.ts';
 import type { UpstreamContext } from '../../src/dataplane/upstream/context.ts';
 import { DialQueue } from '../../src/dataplane/upstream/dial_queue.ts';
 import { Endpoint } from '../../src/dataplane/upstream/endpoint.ts';
@@ -26,6 +27,7 @@ const view = new Float64Array(SLOTS);
 const context: UpstreamContext = {
   flusher: new Flusher(),
   dials: new DialQueue(),
+  clock: new TurnClock(() => {}),
   block: () => ({ view, base: 0 }),
   onProtocolError() {},
   onGoaway() {},

@@ -1,4 +1,3 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { systemClock } from '../base/clock.ts';
 import { describeError, OutriggerError } from '../base/errors.ts';
 import { releaseStartupMemory } from '../base/startup_memory.ts';
@@ -9,14 +8,16 @@ import type { RegistryOptions } from '../config/registry_options.ts';
 import { createLog } from '../observe/log.ts';
 import { type Sidecar, startSidecar } from '../sidecar.ts';
 import { type Output, problemsText } from './check_print.ts';
+import { startWrappedApp, type WrappedApp } from './wrapped_app.ts';
 
 /** How long the start-up print waits for the registries, in milliseconds; the sidecar serves meanwhile. */
 const FIRST_LOOK = 2_000;
 const STANDARD_ERROR = 2;
 
 /**
- * The `run` command: starts the sidecar, says where it is, and runs until it is told to stop (SIGTERM, SIGINT, `POST /shutdown`,
- * or the end of the wrapped app). Resolves with the exit code: 0, 1 when it could not start or the app failed, 2 for a bad config.
+ * The `run` command: starts the sidecar, says where it is, and runs until it is told to stop (SIGTERM, SIGINT, `POST /shutdown`)
+ * or the wrapped app ends. An app that is told to stop still has the sidecar while it does. Resolves with the exit code: the app's
+ * own, else 0; 1 when the sidecar or the app could not start, 2 for a bad config.
  */
 export async function runSidecar(
   request: ConfigRequest,
@@ -37,37 +38,43 @@ export async function runSidecar(
     destination: STANDARD_ERROR,
   });
 
-  let stop = (): void => {};
-  const stopped = new Promise<void>((resolve) => {
-    stop = resolve;
-  });
+  let app: WrappedApp | null = null;
+  const stopping = new AbortController();
+  const stopped = new Promise<void>((resolve) => stopping.signal.addEventListener('abort', () => resolve()));
+  let signaled: NodeJS.Signals | null = null;
   let sidecar: Sidecar;
   try {
-    sidecar = await startSidecar({ config, log, clock: systemClock, version, shutdown: stop });
+    sidecar = await startSidecar({ config, log, clock: systemClock, version, shutdown: () => stopping.abort() });
   } catch (error) {
     const hint = error instanceof OutriggerError ? error.hint : null;
     output.err(`cannot start: ${describeError(error)}\n${hint === null ? '' : `  hint: ${hint}\n`}`);
     return 1;
   }
   output.out(addressText(sidecar, version));
-  const signals = new AbortController();
   onSignals((signal) => {
-    if (signals.signal.aborted) {
+    if (signaled !== null) {
       log.warn('Told twice to stop: ending at once.', { signal });
+      app?.kill();
       process.exit(1);
     }
     log.info('Told to stop: requests in flight may finish.', { signal, grace_ms: config.drainGraceMs });
-    signals.abort();
-    stop();
+    signaled = signal;
+    stopping.abort();
   });
 
-  const app = command === null ? null : startApp(command, stop, signals.signal);
+  if (command !== null && !stopping.signal.aborted) {
+    app = startWrappedApp(command, { clock: systemClock, log, error: output.err });
+    void app.ended.then(() => stopping.abort());
+  }
   await Promise.race([sidecar.settled(FIRST_LOOK), stopped]);
-  if (!signals.signal.aborted) output.out(servicesText(config, sidecar));
-  releaseStartupMemory();
+  if (!stopping.signal.aborted) {
+    output.out(servicesText(config, sidecar));
+    releaseStartupMemory();
+  }
   await stopped;
+  const code = app === null ? 0 : await app.stop(signaled ?? 'SIGTERM', config.drainGraceMs);
   await sidecar.stop();
-  return app === null ? 0 : app.code();
+  return code;
 }
 
 function addressText(sidecar: Sidecar, version: string): string {
@@ -120,26 +127,6 @@ function withoutUser(endpoint: string): string {
   return endpoint.replace(/\/\/[^@/]*@/, '//');
 }
 
-function onSignals(handle: (signal: string) => void): void {
+function onSignals(handle: (signal: NodeJS.Signals) => void): void {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => handle(signal));
-}
-
-/** Starts the wrapped app: it gets our terminal and the signals that end us, and its end is ours. */
-function startApp(command: readonly string[], ended: () => void, stopping: AbortSignal): { code(): number } {
-  let code = 0;
-  const [program = '', ...args] = command;
-  const child: ChildProcess = spawn(program, args, { stdio: 'inherit' });
-  child.once('error', (error) => {
-    process.stderr.write(
-      `cannot start ${program}: ${error.message}\n  hint: the command after "--" must be on the PATH\n`,
-    );
-    code = 1;
-    ended();
-  });
-  child.once('exit', (status, signal) => {
-    code = stopping.aborted ? 0 : (status ?? (signal === null ? 1 : 128));
-    ended();
-  });
-  stopping.addEventListener('abort', () => child.kill('SIGTERM'));
-  return { code: () => code };
 }

@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { parseAddress } from '../model/instance.ts';
-import { LISTEN_ADDRESS, LONGEST_SOCKET_PATH, parseListenAddress } from './listen_address.ts';
+import { LONGEST_SOCKET_PATH, parseAddress } from '../model/instance.ts';
+import { LISTEN_ADDRESS, parseListenAddress } from './listen_address.ts';
 import { DURATION, DURATION_PATTERN, parseDuration } from './scalars.ts';
 
 /*
@@ -42,27 +42,28 @@ export function duration(min: number, alternative = '') {
 /** Where Outrigger listens. */
 export const listenAddress = z.string({ error: LISTEN_ADDRESS }).superRefine((value, context) => {
   const target = parseListenAddress(value);
+  if (target !== null && !('path' in target && !target.path.startsWith('/'))) return;
   let hint: string | null = null;
-  if (target !== null) {
-    if (!('path' in target)) return;
-    const bytes = Buffer.byteLength(target.path);
-    if (target.path.startsWith('/') && bytes <= LONGEST_SOCKET_PATH) return;
-    hint = target.path.startsWith('/')
-      ? `the path has ${bytes} bytes, and a socket's path at most ${LONGEST_SOCKET_PATH}`
-      : 'the path of a socket starts with "/"';
-  } else if (/^:?\d+$/.test(value)) {
-    hint = `say the host, too: 127.0.0.1:${value.replace(':', '')}`;
-  } else if (value.startsWith('/')) {
-    hint = `did you mean "unix:${value}"?`;
-  }
+  if (value.startsWith('unix:')) hint = socketPathHint(value.slice('unix:'.length));
+  else if (/^:?\d+$/.test(value)) hint = `say the host, too: 127.0.0.1:${value.replace(':', '')}`;
+  else if (value.startsWith('/')) hint = `did you mean "unix:${value}"?`;
   context.addIssue({ code: 'custom', message: LISTEN_ADDRESS, params: { hint } });
 });
+
+function socketPathHint(path: string): string | null {
+  if (!path.startsWith('/')) return 'the path of a socket starts with "/"';
+  const bytes = Buffer.byteLength(path);
+  return bytes > LONGEST_SOCKET_PATH
+    ? `the path has ${bytes} bytes, and a socket's path at most ${LONGEST_SOCKET_PATH}`
+    : null;
+}
 
 /** Where an instance listens. */
 export const instanceAddress = z.string({ error: LISTEN_ADDRESS }).superRefine((value, context) => {
   if (parseAddress(value) !== null) return;
   let hint: string | null = null;
   if (/^https?:\/\//.test(value)) hint = `leave the scheme out: ${value.replace(/^https?:\/\/([^/]*).*$/, '$1')}`;
+  else if (value.startsWith('unix:/')) hint = socketPathHint(value.slice('unix:'.length));
   else if (/^[^\s:/]+$/.test(value)) hint = 'the port is missing';
   else if (/^[0-9a-fA-F:]+:\d+$/.test(value)) hint = 'an IPv6 address stands in brackets: [::1]:50051';
   context.addIssue({ code: 'custom', message: LISTEN_ADDRESS, params: { hint } });

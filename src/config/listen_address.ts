@@ -3,9 +3,6 @@ import { parseAddress, type Target } from '../model/instance.ts';
 /** What `listen`, `admin` and `telemetry` expect, as messages say it. */
 export const LISTEN_ADDRESS = 'host:port, [v6]:port or unix:/path';
 
-/** The longest path of a unix socket: `sun_path` has 108 bytes, the last one a zero (unix(7)). */
-export const LONGEST_SOCKET_PATH = 107;
-
 /** An address to listen on; unlike an instance's it may have port 0, which lets the system choose. Null when it is none. */
 export function parseListenAddress(text: string): Target | null {
   const anyPort = text.startsWith('unix:') ? null : /^(.*:)0$/.exec(text);

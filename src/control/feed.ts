@@ -1,16 +1,19 @@
 import type { Clock } from '../base/clock.ts';
 import { ENDPOINT, type Range, SERVICE, VERSION } from '../model/counters.ts';
-import type { Instance } from '../model/instance.ts';
+import { DRAIN_LIMIT, type Instance } from '../model/instance.ts';
 import type { ServiceSettings } from '../model/service.ts';
 import type { EndpointRecord, ServiceSnapshot, ToDataThread, VersionRanges } from '../model/snapshot.ts';
 import type { ClusterChange } from './cluster/cluster.ts';
 import type { CounterArena } from './counters.ts';
 
-/** How long the counters of a dropped service are kept: requests that were under way still count there. */
-const SERVICE_LINGER = 60_000;
+/** Time for messages to reach every data thread, and for what a thread began before to be counted, in milliseconds. With a wide margin. */
+const SETTLE = 60_000;
 
-/** How long the counters of a version without instances are kept: longer than an instance may take to drain. */
-const VERSION_LINGER = 11 * 60_000;
+/**
+ * How long the counters of a version are kept after its last instance left, in milliseconds: a request that was under way counts
+ * there when it ends, and that is when its instance has drained at the latest.
+ */
+const VERSION_LINGER = DRAIN_LIMIT + SETTLE;
 
 /** A service as it was last told to the data threads. */
 export interface FedService {
@@ -43,8 +46,8 @@ export class Feed {
   /** Ranges of instances that left, and the threads that still use them. */
   readonly #leaving = new Map<string, { range: Range; threads: Set<number> }>();
 
-  /** Versions without instances whose time is running. */
-  readonly #forgetting = new Set<string>();
+  /** By service, then by version: stops the clock of a version that has no instances. */
+  readonly #forgetting = new Map<string, Map<string, () => void>>();
 
   constructor(options: FeedOptions) {
     this.#options = options;
@@ -66,7 +69,7 @@ export class Feed {
       settings,
       format,
       counters: arena.allocate(SERVICE.SLOTS),
-      versions: { '': arena.allocate(VERSION.SLOTS) },
+      versions: rangesOf({ '': arena.allocate(VERSION.SLOTS) }),
       instances: new Map(),
       known: false,
       stale: false,
@@ -81,7 +84,7 @@ export class Feed {
     const before = this.#services.get(change.name);
     if (before === undefined) return;
     const { arena } = this.#options;
-    const versions: Record<string, Range> = { ...before.versions };
+    const versions = rangesOf(before.versions);
     const instances = new Map(before.instances);
     const record = (instance: Instance, counters: Range): EndpointRecord => {
       const version = instance.version ?? '';
@@ -108,21 +111,41 @@ export class Feed {
     if (remove.length > 0 || upsert.length > 0) this.#forgetVersions(service);
   }
 
-  /** Versions come and go with every release; those that nobody has any more give their counters back. */
+  /**
+   * Versions come and go with every release; those that nobody has any more give their counters back. The clock of a version
+   * starts when its last instance leaves, and stops if another one comes.
+   */
   #forgetVersions(service: FedService): void {
-    for (const version of unusedVersions(service)) {
-      const key = `${service.name} ${version}`;
-      if (this.#forgetting.has(key)) continue;
-      this.#forgetting.add(key);
-      this.#options.clock.after(VERSION_LINGER, () => {
-        this.#forgetting.delete(key);
-        const now = this.#services.get(service.name);
-        if (now === undefined || !unusedVersions(now).includes(version)) return;
-        const { [version]: range, ...versions } = now.versions;
-        this.#services.set(now.name, { ...now, versions });
-        if (range !== undefined) this.#options.arena.release(range);
-      });
+    const { name } = service;
+    const clocks = this.#forgetting.get(name) ?? new Map<string, () => void>();
+    this.#forgetting.set(name, clocks);
+    const unused = new Set(unusedVersions(service));
+    for (const [version, stop] of clocks) {
+      if (unused.has(version)) continue;
+      stop();
+      clocks.delete(version);
     }
+    for (const version of unused) {
+      if (!clocks.has(version)) {
+        clocks.set(
+          version,
+          this.#options.clock.after(VERSION_LINGER, () => {
+            clocks.delete(version);
+            this.#forgetVersion(name, version);
+          }),
+        );
+      }
+    }
+  }
+
+  #forgetVersion(name: string, version: string): void {
+    const service = this.#services.get(name);
+    if (service === undefined) return;
+    const versions = rangesOf(service.versions);
+    const range = versions[version];
+    delete versions[version];
+    this.#services.set(name, { ...service, versions });
+    if (range !== undefined) this.#options.arena.release(range);
   }
 
   /** Nobody follows the service any more. */
@@ -132,9 +155,26 @@ export class Feed {
     const instances = new Map(service.instances);
     for (const address of service.instances.keys()) this.#leave(instances, address);
     this.#services.delete(name);
-    this.#options.broadcast({ kind: 'service_gone', name });
+    for (const stop of this.#forgetting.get(name)?.values() ?? []) stop();
+    this.#forgetting.delete(name);
+    this.#options.broadcast({
+      kind: 'service_gone',
+      name,
+      why: `service "${name}" is not followed any more, since nobody asked for it; ask again`,
+    });
+    this.#releaseWhenIdle(service, false);
+  }
+
+  /**
+   * A dropped service keeps its counters for as long as requests are under way in it, which may be longer than instances drain (a
+   * client that does not read). No new ones come, so that none are left for good once none were seen.
+   */
+  #releaseWhenIdle(service: FedService, wasIdle: boolean): void {
     const { arena, clock } = this.#options;
-    clock.after(SERVICE_LINGER, () => {
+    clock.after(SETTLE, () => {
+      const idle = arena.sum(service.counters, SERVICE.IN_FLIGHT) === 0;
+      // Idle twice: what ended just before the first look has been counted by now.
+      if (!idle || !wasIdle) return this.#releaseWhenIdle(service, idle);
       arena.release(service.counters);
       for (const range of Object.values(service.versions)) arena.release(range);
     });
@@ -185,6 +225,11 @@ function unusedVersions({ versions, instances }: FedService): string[] {
   const used = new Set<string>(['']);
   for (const { version } of instances.values()) used.add(version ?? '');
   return Object.keys(versions).filter((version) => !used.has(version));
+}
+
+/** A copy without a prototype: versions are names that others choose, and `constructor` or `__proto__` must not be found unless it is one. */
+function rangesOf(versions: VersionRanges): Record<string, Range> {
+  return Object.assign(Object.create(null), versions);
 }
 
 function snapshotOf(service: FedService): ServiceSnapshot {

@@ -23,7 +23,8 @@ export interface ThreadsOptions {
   readonly died: (thread: number) => void;
 }
 
-/** A thread that dies again and again is restarted after this long at most, in milliseconds. */
+/** A thread that dies again and again is restarted after this long, twice as long each time, in milliseconds. */
+const FIRST_RESTART_DELAY = 100;
 const MAX_RESTART_DELAY = 5_000;
 /** A thread that ran this long before it died starts over at once. */
 const STABLE_AFTER = 60_000;
@@ -39,14 +40,25 @@ interface DataThread {
   startedAt: number;
   /** Deaths in a row, each soon after a start. */
   failures: number;
+  /** The one that runs now has said where it listens. */
+  listening: boolean;
 }
 
-/** Starts the data threads, feeds them, and starts them again when they die. */
+/**
+ * Starts the data threads, feeds them, and starts them again when they die:
+ *
+ *     launched -- listening --> serving -- drain --> draining -- drained, or died --> ended
+ *       |  ^                       |
+ *       |  +------ delay ----------+ died
+ *       +--> died before start() had its answer: it rejects
+ */
 export class DataThreads {
   readonly #options: ThreadsOptions;
   readonly #threads: DataThread[] = [];
   /** The addresses in use: known once the first thread listens, and used by all others. */
   #listen: readonly string[];
+  /** Takes no new requests any more, for good: how long those in flight may take, in milliseconds. Null until it is told to. */
+  #draining: number | null = null;
   #stopping = false;
   #drained = new Map<number, () => void>();
 
@@ -56,10 +68,13 @@ export class DataThreads {
     options.arena.onSegment((thread, segment) => this.send(thread, { kind: 'segment', segment }));
   }
 
-  /** Starts one thread per counter set of the arena; resolves to the addresses they listen on, or rejects with `listen_failed`. */
+  /**
+   * Starts one thread per counter set of the arena; resolves to the addresses they listen on. Rejects with `listen_failed`, or with
+   * `data_thread_failed` when a thread ends before it listens.
+   */
   async start(): Promise<readonly string[]> {
     for (let index = 0; index < this.#options.arena.threads; index++) {
-      this.#threads.push({ worker: null, restarts: 0, startedAt: 0, failures: 0 });
+      this.#threads.push({ worker: null, restarts: 0, startedAt: 0, failures: 0, listening: false });
       const addresses = await this.#launch(index);
       if (index === 0) this.#listen = addresses;
     }
@@ -84,9 +99,16 @@ export class DataThreads {
     for (const thread of this.#threads) thread.worker?.postMessage(message);
   }
 
+  /** Takes no new requests from now on; those in flight may finish for `graceMs`. A thread that dies meanwhile is not restarted. */
+  drain(graceMs: number): void {
+    this.#draining = graceMs;
+    this.broadcast({ kind: 'drain', graceMs });
+  }
+
   /** Lets every thread finish its requests for `graceMs` and then ends it. */
   async stop(graceMs: number): Promise<void> {
     this.#stopping = true;
+    this.#draining = graceMs;
     await Promise.all(this.#threads.map((_, index) => this.#drain(index, graceMs)));
     await Promise.all(this.#threads.flatMap(({ worker }) => (worker === null ? [] : [worker.terminate()])));
   }
@@ -104,7 +126,7 @@ export class DataThreads {
   }
 
   #launch(index: number): Promise<readonly string[]> {
-    const { entry, arena, log, state } = this.#options;
+    const { entry, arena, state } = this.#options;
     const thread = this.#threads[index] as DataThread;
     const start: DataThreadStart = {
       index,
@@ -120,50 +142,72 @@ export class DataThreads {
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
     });
     thread.worker = worker;
+    thread.listening = false;
     thread.startedAt = this.#options.clock.now();
-    let reason = 'it ended by itself';
+    let failure: Failure = { reason: 'it ended by itself', hint: null };
     return new Promise((resolve, reject) => {
       worker.on('error', (error) => {
-        reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+        failure = { reason: error instanceof Error ? (error.stack ?? error.message) : String(error), hint: null };
       });
       worker.on('exit', () => {
         thread.worker = null;
         this.#drained.get(index)?.();
-        if (!this.#stopping) this.#restart(index, reason);
+        if (thread.listening || thread.restarts > 0) this.#onDeath(index, failure);
+        else reject(failure.error ?? threadFailed(index, failure.reason));
       });
       worker.on('message', (event: FromDataThread) => {
-        if (event.kind === 'listening') resolve(event.addresses);
-        else if (event.kind === 'listen_failed') {
+        if (event.kind === 'listening') {
+          thread.listening = true;
+          // It may have been told to drain before it had anything to close.
+          if (this.#draining !== null) this.send(index, { kind: 'drain', graceMs: this.#draining });
+          resolve(event.addresses);
+        } else if (event.kind === 'listen_failed') {
           const error = listenFailed(event.address, event.code, event.message);
-          if (thread.restarts === 0) reject(error);
-          else {
-            log.error(error.message, { hint: error.hint, thread: index });
-            void worker.terminate();
-          }
+          failure = { reason: error.message, hint: error.hint, error };
+          void worker.terminate();
         } else if (event.kind === 'drained') this.#drained.get(index)?.();
         else this.#options.event(index, event);
       });
     });
   }
 
-  #restart(index: number, reason: string): void {
+  #onDeath(index: number, { reason, hint }: Failure): void {
+    if (this.#stopping) return;
     const { clock, log, arena, died } = this.#options;
     const thread = this.#threads[index] as DataThread;
     died(index);
     arena.resetThread(index);
+    if (this.#draining !== null) {
+      log.error('A data thread died while it drained; the requests it carried were lost.', { thread: index, reason });
+      return;
+    }
     thread.restarts++;
     thread.failures = clock.now() - thread.startedAt > STABLE_AFTER ? 0 : thread.failures + 1;
-    const delay = thread.failures <= 1 ? 0 : Math.min(MAX_RESTART_DELAY, 100 * 2 ** (thread.failures - 2));
-    log.error('A data thread died and is restarted; the requests it carried were lost.', {
-      thread: index,
-      restarts: thread.restarts,
-      delay_ms: delay,
-      reason,
-    });
+    // The first time at once: clients are waiting. One that could not even listen will hardly fare better in the next moment.
+    const doublings = thread.failures - (thread.listening ? 2 : 1);
+    const delay = doublings < 0 ? 0 : Math.min(MAX_RESTART_DELAY, FIRST_RESTART_DELAY * 2 ** doublings);
+    const message = thread.listening
+      ? 'A data thread died and is restarted; the requests it carried were lost.'
+      : 'A data thread could not be restarted; it is tried again.';
+    log.error(message, { thread: index, restarts: thread.restarts, delay_ms: delay, reason, hint: hint ?? undefined });
     clock.after(delay, () => {
-      if (!this.#stopping) this.#launch(index).catch(() => {});
+      if (this.#draining !== null) return;
+      this.#launch(index).catch(() => {}); // Only the first launch rejects.
     });
   }
+}
+
+/** Why a data thread ended. */
+interface Failure {
+  readonly reason: string;
+  readonly hint: string | null;
+  readonly error?: OutriggerError;
+}
+
+function threadFailed(index: number, reason: string): OutriggerError {
+  return new OutriggerError('data_thread_failed', `data thread ${index} ended before it could listen: ${reason}`, {
+    hint: 'the reason above is an error inside Outrigger, or of what it may use (memory, threads): please report it',
+  });
 }
 
 function listenFailed(address: string, code: string, message: string): OutriggerError {
@@ -171,6 +215,8 @@ function listenFailed(address: string, code: string, message: string): Outrigger
     EADDRINUSE: `something else listens there: "ss -ltnp" names it; or choose another address with "listen" (--listen)`,
     EACCES: 'ports below 1024 need a privilege: choose a higher one with "listen" (--listen)',
     EADDRNOTAVAIL: 'this machine has no such address: check "listen" (--listen)',
+    ENOTSOCK:
+      'only a socket that nobody uses is replaced: move the file away, or choose another path with "listen" (--listen)',
   };
   return new OutriggerError('listen_failed', `cannot listen on ${address}: ${message}`, {
     hint: hints[code] ?? 'check "listen" (--listen)',

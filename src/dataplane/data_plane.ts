@@ -1,7 +1,7 @@
 import { describeError } from '../base/errors.ts';
 import { TimerWheel } from '../base/timer_wheel.ts';
 import { Flusher } from '../http2/flusher.ts';
-import { errorName } from '../http2/frame/codes.ts';
+import { ERROR, errorName } from '../http2/frame/codes.ts';
 import { PROTOCOL_ERROR_TOKENS, type ProtocolErrorToken } from '../http2/protocol_errors.ts';
 import { add, type Block, type Range, THREAD, THREAD_RANGE } from '../model/counters.ts';
 import type { ServiceSettings } from '../model/service.ts';
@@ -14,6 +14,7 @@ import { TurnClock } from './turn_clock.ts';
 import type { UpstreamContext } from './upstream/context.ts';
 import { DialQueue } from './upstream/dial_queue.ts';
 import type { Endpoint } from './upstream/endpoint.ts';
+import { KEEPALIVE_SWEEP } from './upstream/keepalive.ts';
 import { ServiceUpstream } from './upstream/service_upstream.ts';
 
 /** Deadlines are kept to this precision, in milliseconds. */
@@ -31,12 +32,12 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
   readonly dials = new DialQueue();
   readonly router: Router;
   readonly threadBlock: Block;
-  draining = false;
   readonly #post: (message: FromDataThread) => void;
   readonly #segments: Float64Array[];
   readonly #services = new Map<string, ServiceUpstream>();
   readonly #listeners: Listener[] = [];
   readonly #settingsForDiscovered: ServiceSettings | null;
+  readonly #sweeper: NodeJS.Timeout;
   #flushed: Exchange[] = [];
   #flushedSpare: Exchange[] = [];
 
@@ -54,6 +55,10 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
       expired: (exchange) => exchange.expired(),
     });
     this.router = new Router(this, start.routing);
+    this.#sweeper = setInterval(() => {
+      for (const service of this.#services.values()) service.sweep();
+    }, KEEPALIVE_SWEEP);
+    this.#sweeper.unref();
     for (const snapshot of start.services) this.#applyService(snapshot);
   }
 
@@ -86,7 +91,7 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
         this.#applyService(message.snapshot);
         break;
       case 'service_gone':
-        this.#removeService(message.name);
+        this.#removeService(message.name, message.why);
         break;
       case 'routing':
         this.router.configure(message.routing);
@@ -127,18 +132,20 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
   }
 
   #applyService(snapshot: ServiceSnapshot): void {
+    // Before and after: whoever waits is routed again while the change is taken over, and what it finds may be news to the next.
+    this.router.invalidate();
     const service = this.#services.get(snapshot.name);
     if (service === undefined) this.#services.set(snapshot.name, new ServiceUpstream(snapshot, this));
     else service.apply(snapshot);
     this.router.invalidate();
   }
 
-  #removeService(name: string): void {
+  #removeService(name: string, why: string): void {
     const service = this.#services.get(name);
     if (service === undefined) return;
     this.#services.delete(name);
     this.router.invalidate();
-    service.close('no_instance', `service "${name}" is not in the registry`);
+    service.close('no_instance', why);
   }
 
   // For exchanges and upstreams
@@ -162,6 +169,7 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
 
   onGoaway(endpoint: Endpoint, code: number, debug: string): void {
     if (code === 0) return;
+    if (code === ERROR.ENHANCE_YOUR_CALM && debug.startsWith('too_many_pings')) endpoint.pingLess();
     this.#log('warn', 'instance closes a connection with an error', {
       instance: endpoint.id,
       code: errorName(code),
@@ -208,7 +216,6 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
 
   /** Stops accepting, says GOAWAY, lets requests finish for `graceMs`, then closes everything. */
   async #drain(graceMs: number): Promise<void> {
-    this.draining = true;
     const finished = Promise.all(this.#listeners.map((listener) => listener.drain()));
     const grace = new Promise<void>((resolve) => {
       setTimeout(resolve, graceMs).unref();
@@ -217,6 +224,7 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
     for (const listener of this.#listeners) listener.destroy('the sidecar is shutting down');
     for (const service of this.#services.values()) service.destroy('the sidecar is shutting down');
     this.deadlines.stop();
+    clearInterval(this.#sweeper);
     this.#post({ kind: 'drained' });
   }
 }

@@ -55,6 +55,8 @@ export class Connection {
   /** A ring, once it is full. */
   readonly #resetIds: number[] = [];
   #resetAt = 0;
+  /** The highest id that the ring has forgotten: at or below it, anything may be one of ours. */
+  #forgottenUpTo = 0;
 
   constructor(socket: Duplex, role: 'client' | 'server', owner: ConnectionOwner, limits: Limits, flusher: Flusher) {
     this.#socket = socket;
@@ -64,7 +66,7 @@ export class Connection {
     this.sender = new Sender(
       socket,
       flusher,
-      (source, octets) => source.connection.credit(source, octets),
+      (source, octets) => creditWritten(source, octets),
       (stream) => this.#localEnded(stream),
       limits,
       () => this.fail(ERROR.ENHANCE_YOUR_CALM, 'control_backlog'),
@@ -92,6 +94,7 @@ export class Connection {
     while (this.#prefaceAt < PREFACE.length && from < chunk.length) {
       if (chunk[from++] !== PREFACE[this.#prefaceAt++]) return this.fail(ERROR.PROTOCOL_ERROR, 'preface_bad');
     }
+    this.receiver.nextChunk();
     if (from < chunk.length) this.#reader.read(chunk, from);
   }
 
@@ -103,6 +106,7 @@ export class Connection {
       !this.draining &&
       !this.failed &&
       this.streams.size < this.sender.peer.maxConcurrentStreams &&
+      this.receiver.roomForStream &&
       this.nextStreamId <= MAX_STREAM_ID
     );
   }
@@ -110,6 +114,16 @@ export class Connection {
   /** No id is left (RFC 9113 section 5.1.1): the connection must be replaced. */
   get exhausted(): boolean {
     return this.nextStreamId > MAX_STREAM_ID;
+  }
+
+  /** How many streams we have opened. */
+  get opened(): number {
+    return this.nextStreamId >>> 1;
+  }
+
+  /** False while nothing of the stream has been handed to the socket: the peer cannot know of it. */
+  wasSent(stream: Stream): boolean {
+    return stream.bornAt !== this.sender.flushes;
   }
 
   /** Client role: opens a stream. Only when `canOpen`. `noResponseBody` is true for HEAD. */
@@ -122,6 +136,7 @@ export class Connection {
       owner,
     );
     stream.noResponseBody = noResponseBody;
+    stream.bornAt = this.sender.flushes;
     this.nextStreamId += 2;
     this.streams.add(stream);
     this.sender.headers(stream, list, endStream);
@@ -160,6 +175,11 @@ export class Connection {
   /** Octets that came on `stream` have been passed on: the peer may send as many more. */
   credit(stream: Stream, octets: number): void {
     this.creditConnection(octets);
+    this.creditStream(stream, octets);
+  }
+
+  /** The stream's part of `credit` alone, for octets whose connection credit was given back before. */
+  creditStream(stream: Stream, octets: number): void {
     if (!stream.readable) return;
     const increment = stream.receiveWindow.consume(octets);
     if (increment > 0) this.sender.windowUpdate(stream.id, increment);
@@ -168,7 +188,10 @@ export class Connection {
   creditConnection(octets: number): void {
     if (this.failed) return;
     const increment = this.receiver.window.consume(octets);
-    if (increment > 0) this.sender.windowUpdate(0, increment);
+    if (increment === 0) return;
+    const full = !this.server && !this.receiver.hadRoomBefore(increment);
+    this.sender.windowUpdate(0, increment);
+    if (full) this.owner.onCapacityChanged();
   }
 
   ping(): void {
@@ -237,7 +260,8 @@ export class Connection {
 
   /** What comes on this stream, which is gone, crossed our RST_STREAM or our GOAWAY: it is ignored (sections 5.1 and 6.8). */
   wasReset(streamId: number): boolean {
-    return !this.server || !this.acceptsStream(streamId) || this.#resetIds.includes(streamId);
+    if (!this.server || !this.acceptsStream(streamId) || streamId <= this.#forgottenUpTo) return true;
+    return this.#resetIds.includes(streamId);
   }
 
   acceptsStream(streamId: number): boolean {
@@ -343,11 +367,13 @@ export class Connection {
   #detach(stream: Stream): boolean {
     if (!this.streams.delete(stream.id)) return false;
     stream.state = STREAM_STATE.CLOSED;
-    this.sender.forget(stream, (source, octets) => source.connection.credit(source, octets));
+    this.sender.forget(stream);
     return true;
   }
 
   #rememberReset(streamId: number): void {
+    const forgotten = this.#resetIds[this.#resetAt];
+    if (forgotten !== undefined && forgotten > this.#forgottenUpTo) this.#forgottenUpTo = forgotten;
     this.#resetIds[this.#resetAt] = streamId;
     this.#resetAt = (this.#resetAt + 1) % REMEMBERED_RESETS;
   }
@@ -383,4 +409,10 @@ export class Connection {
     this.sender.discard();
     this.owner.onClosed(this.#closeReason);
   }
+}
+
+/** DATA that came on `source` has left us; negative octets are owed to its stream alone (`held.ts`). */
+function creditWritten(source: Stream, octets: number): void {
+  if (octets < 0) source.connection.creditStream(source, -octets);
+  else source.connection.credit(source, octets);
 }

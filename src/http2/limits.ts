@@ -1,7 +1,8 @@
 /**
  * Every bound of the engine, in one place. What a peer can make us hold for one connection is at most
  * `connectionWindow` + `maxConcurrentStreams` x `maxHeaderListSize` + `maxBufferedControl` + `maxBufferedHeaders`, whatever it sends
- * and however little it reads (both of the last once more for the write that is under way).
+ * and however little it reads (both of the last once more for the write that is under way). DATA that waits for a stream window of
+ * the side it goes to is bounded by `maxConcurrentStreams` x `streamWindow`, and by `held.ts` for all connections of a thread.
  */
 export interface Limits {
   /** Streams that the peer may have open at once; 0 for the client role, where only we open streams. */
@@ -30,7 +31,7 @@ export interface Limits {
    * burst. Beyond it the connection ends with ENHANCE_YOUR_CALM.
    */
   readonly maxOverheadFrames: number;
-  /** Streams reset (by either side, before an answer) allowed per second and as a burst: the rapid-reset bound. */
+  /** Streams that the peer resets right after opening them, or makes us reset, allowed per second and as a burst. */
   readonly maxResets: number;
 }
 

@@ -33,6 +33,8 @@ export class Output {
   writing = false;
   /** Octets appended and not yet handed to the socket. */
   pending = 0;
+  /** Counts the writes. */
+  flushes = 0;
 
   readonly #socket: Duplex;
   readonly #written: () => void;
@@ -42,7 +44,7 @@ export class Output {
   /** Full buffers of ours, to be returned to the pool with the next completed write. */
   #full: Buffer[] = [];
   #inFlight: Buffer[] = [];
-  /** stream, octets, stream, octets, ...: whom to credit when the next write, and the one under way, have completed. */
+  /** stream, octets, stream, octets, ...: whom to credit when the next write, and the one under way, have completed. Negative: held ones. */
   #credits: (Stream | number)[] = [];
   #creditsInFlight: (Stream | number)[] = [];
   readonly #onCredit: (stream: Stream, octets: number) => void;
@@ -67,8 +69,11 @@ export class Output {
     this.at = end;
   }
 
-  /** Appends payload octets, which stay valid and unchanged until they are written. `source` is credited then. */
-  payload(buf: Buffer, start: number, end: number, source: Stream | null): void {
+  /**
+   * Appends payload octets, which stay valid and unchanged until they are written. `source` is credited then; only its stream, not its
+   * connection, if `held`.
+   */
+  payload(buf: Buffer, start: number, end: number, source: Stream | null, held: boolean): void {
     const length = end - start;
     if (length < SLICE_THRESHOLD) {
       const out = this.reserve(length);
@@ -84,7 +89,7 @@ export class Output {
       this.#segments.push(start === 0 && end === buf.length ? buf : buf.subarray(start, end));
       this.pending += length;
     }
-    if (source !== null) this.#credits.push(source, length);
+    if (source !== null) this.#credits.push(source, held ? -length : length);
   }
 
   /** Writes all that was appended, unless a write is still under way: then its completion does. */
@@ -92,6 +97,7 @@ export class Output {
     if (this.writing || this.pending === 0) return;
     this.writing = true;
     this.pending = 0;
+    this.flushes++;
     const credits = this.#creditsInFlight;
     this.#creditsInFlight = this.#credits;
     this.#credits = credits;

@@ -15,6 +15,8 @@ import { readSettings } from './settings.ts';
 import type { Stream } from './streams/stream.ts';
 
 const now = (): number => performance.now();
+/** A stream that its client resets sooner than this after it was opened, in milliseconds, counts as a rapid reset (CVE-2023-44487). */
+const RAPID_RESET = 100;
 
 /**
  * The receiving half of a connection: every frame the peer sends, held against RFC 9113, turned into calls to the owner.
@@ -34,6 +36,7 @@ export class Receiver implements FrameSink {
   readonly #overhead: Budget;
   readonly #resets: Budget;
   #settingsReceived = false;
+  #chunkAt = 0;
   #settingsAcks = 1;
   #goawayLastId = 0x7fffffff;
   /** Streams that the peer opened: when ids have no gaps, a lower id is one that was closed. */
@@ -53,6 +56,27 @@ export class Receiver implements FrameSink {
     const at = now();
     this.#overhead = new Budget(limits.maxOverheadFrames, at);
     this.#resets = new Budget(limits.maxResets, at);
+  }
+
+  /** The peer could fill the window of one more stream: false when so much is unread that its answer might not come through. */
+  get roomForStream(): boolean {
+    return this.window.available >= Math.min(this.#limits.streamWindow, this.#limits.connectionWindow / 2);
+  }
+
+  /** Whether `roomForStream` was true before `increment` octets of credit were given back. */
+  hadRoomBefore(increment: number): boolean {
+    return this.window.available - increment >= Math.min(this.#limits.streamWindow, this.#limits.connectionWindow / 2);
+  }
+
+  /** Other octets are about to be read: time may have passed. */
+  nextChunk(): void {
+    this.#chunkAt = 0;
+  }
+
+  /** Monotonic milliseconds, read once per chunk. */
+  #time(): number {
+    if (this.#chunkAt === 0) this.#chunkAt = now();
+    return this.#chunkAt;
   }
 
   get closed(): boolean {
@@ -261,6 +285,7 @@ export class Receiver implements FrameSink {
     }
     const stream = connection.addPeerStream(streamId, endStream);
     stream.headersReceived = true;
+    stream.openedAt = this.#time();
     stream.expectedOctets = head.contentLength;
     connection.owner.onRequest(stream, list, head, endStream);
   }
@@ -278,8 +303,9 @@ export class Receiver implements FrameSink {
       return;
     }
     stream.headersReceived = true;
+    // Whatever content-length says, nothing follows these (RFC 9110 section 6.4.1).
     const bodyless = stream.noResponseBody || head.status === 204 || head.status === 304;
-    if (!bodyless) stream.expectedOctets = head.contentLength;
+    stream.expectedOctets = bodyless ? 0 : head.contentLength;
     if (endStream && stream.expectedOctets > 0) {
       return this.#rejectStream(stream, ERROR.PROTOCOL_ERROR, 'data_short_of_content_length');
     }
@@ -323,8 +349,10 @@ export class Receiver implements FrameSink {
       return;
     }
     const code = readUint32(buf, start);
+    // A call that runs into its deadline is no attack, however many do.
+    const rapid = this.#time() - stream.openedAt < RAPID_RESET;
     this.#connection.closeStream(stream, code, true, code === ERROR.REFUSED_STREAM);
-    this.#spendReset();
+    if (rapid) this.#spendReset();
   }
 
   /** Section 6.5. */

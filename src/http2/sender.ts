@@ -14,6 +14,7 @@ import {
   writeSettingsAck,
   writeWindowUpdate,
 } from './frame/write.ts';
+import { hold, release } from './held.ts';
 import { HpackEncoder } from './hpack/encoder.ts';
 import type { HeaderList } from './hpack/header_list.ts';
 import type { Limits } from './limits.ts';
@@ -41,6 +42,7 @@ export class Sender {
   readonly #encoder = new HpackEncoder();
   readonly #flusher: Flusher;
   readonly #onStreamDone: (stream: Stream) => void;
+  readonly #onCredit: (source: Stream, octets: number) => void;
   #dirty = false;
   #ended = false;
   #afterLastWrite: (() => void) | null = null;
@@ -49,7 +51,7 @@ export class Sender {
   #purgeAt = 1024;
 
   /**
-   * `onCredit`: DATA with a `source` was written, or dropped. `onStreamDone`: END_STREAM was appended. `onBacklog`: the peer has not
+   * `onCredit`: DATA with a `source` was written, or dropped; negative octets are those whose connection credit was given back before. `onStreamDone`: END_STREAM was appended. `onBacklog`: the peer has not
    * read for so long that more waits than `limits` allow.
    */
   constructor(
@@ -64,7 +66,13 @@ export class Sender {
     this.#onBacklog = onBacklog;
     this.#flusher = flusher;
     this.#onStreamDone = onStreamDone;
+    this.#onCredit = onCredit;
     this.#output = new Output(socket, onCredit, () => this.#written());
+  }
+
+  /** How often something was handed to the socket. */
+  get flushes(): number {
+    return this.#output.flushes;
   }
 
   /** Octets waiting for the socket. */
@@ -96,7 +104,7 @@ export class Sender {
 
   raw(bytes: Buffer): void {
     if (this.#ended) return;
-    this.#output.payload(bytes, 0, bytes.length, null);
+    this.#output.payload(bytes, 0, bytes.length, null, false);
     this.#mark();
   }
 
@@ -175,7 +183,7 @@ export class Sender {
   data(stream: Stream, buf: Buffer, start: number, end: number, endStream: boolean, source: Stream | null): void {
     let from = start;
     if (stream.waiting === null) {
-      from = this.#sendNow(stream, buf, start, end, endStream, source);
+      from = this.#sendNow(stream, buf, start, end, endStream, source, false);
       if (from === end) return;
     }
     if (from < end) this.#wait(stream, buf, from, end, source);
@@ -207,12 +215,15 @@ export class Sender {
   }
 
   /** The stream is gone: what waited on it is dropped and credited. */
-  forget(stream: Stream, onCredit: (source: Stream, octets: number) => void): void {
+  forget(stream: Stream): void {
     const waiting = stream.waiting;
     if (waiting === null) return;
     stream.waiting = null;
     stream.waitingTrailers = null;
-    for (const data of waiting) if (data.source !== null) onCredit(data.source, data.end - data.start);
+    for (const { source, held, start, end } of waiting) {
+      if (held) release(end - start);
+      if (source !== null) this.#onCredit(source, held ? start - end : end - start);
+    }
   }
 
   applyPeerSettings(previousWindow: number, streams: Iterable<Stream>): boolean {
@@ -235,7 +246,9 @@ export class Sender {
     while (done < waiting.length) {
       const data = waiting[done] as WaitingData;
       const last = done === waiting.length - 1 && stream.waitingEnd && stream.waitingTrailers === null;
-      data.start = this.#sendNow(stream, data.buf, data.start, data.end, last, data.source);
+      const from = data.start;
+      data.start = this.#sendNow(stream, data.buf, from, data.end, last, data.source, data.held);
+      if (data.held) release(data.start - from);
       if (data.start < data.end) break;
       done++;
     }
@@ -251,7 +264,15 @@ export class Sender {
   }
 
   /** Sends what the windows allow now and returns where it stopped. */
-  #sendNow(stream: Stream, buf: Buffer, start: number, end: number, endStream: boolean, source: Stream | null): number {
+  #sendNow(
+    stream: Stream,
+    buf: Buffer,
+    start: number,
+    end: number,
+    endStream: boolean,
+    source: Stream | null,
+    held: boolean,
+  ): number {
     if (this.#ended) return end;
     const output = this.#output;
     const streamWindow = stream.sendWindow;
@@ -265,7 +286,7 @@ export class Sender {
       // Room for a small payload too, so that the two are not torn apart.
       const out = output.reserve(FRAME_HEADER_SIZE + 64);
       output.commit(writeFrameHeader(out, output.at, size, FRAME.DATA, flags, stream.id));
-      if (size > 0) output.payload(buf, at, next, source);
+      if (size > 0) output.payload(buf, at, next, source, held);
       if (source === null) this.#headerBacklog += size;
       at = next;
       if (start === end) break;
@@ -280,9 +301,11 @@ export class Sender {
   #wait(stream: Stream, buf: Buffer, start: number, end: number, source: Stream | null): void {
     // A small piece must not keep a whole read buffer alive: what is held is what the windows account for.
     const copied = end - start < COPY_WAITING_BELOW && buf.length > 2 * (end - start);
+    const held = source !== null && hold(end - start);
+    if (held) source.connection.creditConnection(end - start);
     const data = copied
-      ? { buf: Buffer.from(buf.subarray(start, end)), start: 0, end: end - start, source }
-      : { buf, start, end, source };
+      ? { buf: Buffer.from(buf.subarray(start, end)), start: 0, end: end - start, source, held }
+      : { buf, start, end, source, held };
     if (stream.waiting === null) stream.waiting = [data];
     else stream.waiting.push(data);
     this.#enqueue(stream);

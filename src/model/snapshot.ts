@@ -36,7 +36,8 @@ export interface ServiceSnapshot {
 export type ToDataThread =
   | { readonly kind: 'segment'; readonly segment: SharedArrayBuffer }
   | { readonly kind: 'service'; readonly snapshot: ServiceSnapshot }
-  | { readonly kind: 'service_gone'; readonly name: string }
+  /** `why` is the message of the error that requests for it get. */
+  | { readonly kind: 'service_gone'; readonly name: string; readonly why: string }
   | { readonly kind: 'routing'; readonly routing: Routing }
   /** Stop accepting, GOAWAY, let streams finish for `graceMs`, close, answer `drained`. */
   | { readonly kind: 'drain'; readonly graceMs: number };

@@ -168,7 +168,8 @@ test('whatever is scheduled, moved and cancelled, exactly what a list of deadlin
             wheel.advance();
             const due = [...expected].filter(([, at]) => at <= clock.now).map(([name]) => name);
             for (const name of due) expected.delete(name);
-            if (told.sort().join() !== due.sort().join()) throw new Error(`told ${told}, due ${due}`);
+            const order = (a: number, b: number): number => a - b;
+            if (told.toSorted(order).join() !== due.toSorted(order).join()) throw new Error(`told ${told}, due ${due}`);
           }
           if (wheel.size !== expected.size) throw new Error(`${wheel.size} entries, ${expected.size} expected`);
         }

@@ -2,6 +2,7 @@ import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { Flusher } from '../../src/http2/flusher.ts';
 import { ERROR, SETTING } from '../../src/http2/frame/codes.ts';
+import { hold, release } from '../../src/http2/held.ts';
 import type { Limits } from '../../src/http2/limits.ts';
 import { eventually } from '../support/eventually.ts';
 import { data, headers, rstStream, settings, windowUpdate } from '../support/wire_frames.ts';
@@ -14,6 +15,9 @@ import { againstClient, againstServer, GET, OK, POST } from '../support/wire_set
 const STREAM_WINDOW = 20_000;
 const CONNECTION_WINDOW = 100_000;
 const LIMITS: Partial<Limits> = { streamWindow: STREAM_WINDOW, connectionWindow: CONNECTION_WINDOW };
+
+/** All that may wait in one thread (`held.ts`). */
+const MAX_HELD = 64 * 1024 * 1024;
 
 const bytes = (length: number): Buffer => Buffer.from(Array.from({ length }, (_, i) => (i * 31 + (i >> 7)) & 0xff));
 
@@ -107,16 +111,57 @@ for (const over of ['memory', 'tcp'] as const) {
   });
 }
 
-test('many streams that all wait are bounded by the connection window', async (t) => {
+test('what waits for the window of its stream is credited on the connection at once, on its stream only when written', async (t) => {
   const wires = await relay(t, { windows: 0 });
-  const { server, up } = wires;
+  const { client, server, up } = wires;
   await open(wires, 10);
   const sender = new ObedientSender(server, STREAM_WINDOW);
-  for (let i = 0; i < 10; i++) while (sender.send(2 * i + 1, bytes(10_000)) > 0);
+  for (let id = 1; id <= 19; id += 2) {
+    t.is(sender.send(id, bytes(STREAM_WINDOW)) + sender.send(id, bytes(STREAM_WINDOW)), STREAM_WINDOW);
+    await server.sync();
+  }
+  t.is(up.octets, 10 * STREAM_WINDOW);
+  t.true(sender.left(0) > CONNECTION_WINDOW / 2);
+  t.deepEqual(
+    server.of('WINDOW_UPDATE').filter((frame) => frame.streamId !== 0),
+    [],
+  );
+  client.send(windowUpdate(0, 1_000_000), settings([SETTING.INITIAL_WINDOW_SIZE, STREAM_WINDOW]));
   await settle(wires);
-  t.is(up.octets, CONNECTION_WINDOW);
-  t.is(sender.left(0), 0);
-  t.deepEqual(wires.up.tokens, []);
+  for (let id = 1; id <= 19; id += 2) t.true(sender.left(id) > STREAM_WINDOW / 2);
+  t.true(sender.left(0) > CONNECTION_WINDOW / 2 && sender.left(0) <= CONNECTION_WINDOW);
+});
+
+// Alone, since it takes nearly all the room that the connections of a thread share.
+test.serial(
+  'when too much waits in all, connection credit is kept back as well, so that what waits stays bounded',
+  async (t) => {
+    const room = 30_000;
+    const taken = MAX_HELD - room;
+    t.true(hold(taken));
+    const wires = await relay(t, { windows: 0 });
+    const { client, server, up } = wires;
+    await open(wires, 10);
+    const sender = new ObedientSender(server, STREAM_WINDOW);
+    for (let id = 1; id <= 19; id += 2) {
+      while (sender.send(id, bytes(5_000)) > 0);
+      await server.sync();
+    }
+    t.true(up.octets >= CONNECTION_WINDOW && up.octets <= CONNECTION_WINDOW + room, String(up.octets));
+    release(taken);
+    client.send(windowUpdate(0, 1_000_000), settings([SETTING.INITIAL_WINDOW_SIZE, STREAM_WINDOW]));
+    await settle(wires);
+    t.is(
+      client.of('DATA').reduce((sum, { payload }) => sum + payload.length, 0),
+      up.octets,
+    );
+    t.true(sender.left(0) > CONNECTION_WINDOW / 2 && sender.left(0) <= CONNECTION_WINDOW);
+  },
+);
+
+test.after('nothing is accounted as waiting when nothing waits', (t) => {
+  t.true(hold(MAX_HELD));
+  release(MAX_HELD);
 });
 
 test('one slow stream does not take the windows of the others', async (t) => {
@@ -155,6 +200,26 @@ test('a response whose end waited for a window is credited once', async (t) => {
       `${sender.left(0)}, was ${before}`,
     );
     before = sender.left(0);
+  }
+});
+
+test('what was under way to a client that went away is credited: written or not, waiting for a window or not', async (t) => {
+  for (const windows of [0, 5_000, 2 ** 30]) {
+    const wires = await relay(t, { windows, highWaterMark: 1_000 });
+    const { client, server, up } = wires;
+    await open(wires, 5);
+    await settle(wires);
+    client.pause();
+    const sender = new ObedientSender(server, STREAM_WINDOW);
+    for (let id = 1; id <= 9; id += 2) {
+      t.is(sender.send(id, bytes(12_000)), 12_000);
+      await server.sync();
+    }
+    t.is(up.octets, 60_000);
+    client.destroy();
+    for (let id = 1; id <= 9; id += 2) t.is((await server.next('RST_STREAM', id)).errorCode, ERROR.CANCEL);
+    await server.sync();
+    t.true(sender.left(0) > CONNECTION_WINDOW / 2, `${sender.left(0)} left`);
   }
 });
 

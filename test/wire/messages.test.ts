@@ -88,6 +88,18 @@ test('the content must have the length that content-length says, over any number
   t.deepEqual(owner.tokens, []);
 });
 
+test('an answer’s content of the length that content-length says is whole, with and without trailers (RFC 9113 section 8.1.1)', async (t) => {
+  const { peer, owner, connection } = await againstClient(t);
+  for (let i = 0; i < 3; i++) connection.open(GET_LIST, true, false, null);
+  const six = [...OK, ['content-length', '6']] as const;
+  peer.send(headers(1, six), data(1, '123'), data(1, '456', { end: true, padding: 3 }));
+  peer.send(headers(3, six), data(3, '123456'), headers(3, [['x', 'y']], { end: true }));
+  peer.send(headers(5, [...OK, ['content-length', '0']]), data(5, '', { end: true }));
+  await owner.happened('streamClosed', ({ stream }) => stream.id === 5);
+  t.deepEqual(owner.names.slice(-2), ['data', 'streamClosed']);
+  t.deepEqual([owner.of('reset'), owner.tokens], [[], []]);
+});
+
 test('trailers end a request, after DATA or right after the headers (RFC 9113 section 8.1)', async (t) => {
   const { peer, owner } = await againstServer(t);
   peer.send(headers(1, POST), data(1, 'x'), headers(1, [['x-sum', '7']], { end: true }));

@@ -114,6 +114,18 @@ for (const how of ['reset', 'refused', 'malformed', 'content-length'] as const) 
   });
 }
 
+test('however many streams were reset, what was on its way for the first of them is still ignored', async (t) => {
+  const { peer, owner, connection } = await againstServer(t);
+  owner.react.request = ({ stream }) => {
+    if (stream.id < 5_000) connection.reset(stream, ERROR.CANCEL);
+  };
+  for (let id = 1; id < 5_000; id += 2) peer.send(headers(id, POST));
+  await peer.next('RST_STREAM', 4_999);
+  peer.send(data(1, 'x'), headers(1, [['x', 'y']], { end: true }), headers(5_001, GET, { end: true }));
+  await owner.happened('request', ({ stream }) => stream.id === 5_001);
+  t.deepEqual(owner.tokens, []);
+});
+
 test('an answer that crossed our reset is ignored, its header block still counts for the table (RFC 9113 section 5.1)', async (t) => {
   const { peer, owner, connection } = await againstClient(t);
   const stream = connection.open(POST_LIST, false, false, null);
@@ -172,6 +184,16 @@ test('streams of a client have the odd ids in turn, and none is left after 2^31-
   await peer.sync();
   t.is(connection.streams.get(last.id), undefined);
   t.true(connection.exhausted);
+});
+
+test('it is known whether a peer can have heard of a stream: not before the turn in which it was opened has ended', async (t) => {
+  const { peer, connection } = await againstClient(t);
+  await peer.sync();
+  const stream = connection.open(POST_LIST, false, false, null);
+  t.false(connection.wasSent(stream));
+  t.is(connection.opened, 1);
+  await peer.next('HEADERS', 1);
+  t.true(connection.wasSent(stream));
 });
 
 test('a server takes stream 2^31-1 as its last', async (t) => {

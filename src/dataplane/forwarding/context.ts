@@ -13,8 +13,6 @@ export interface ForwardingContext {
   /** Deadlines, on the clock above. */
   readonly deadlines: TimerWheel<Exchange>;
   readonly threadBlock: Block;
-  /** No new requests: the thread is about to end. */
-  draining: boolean;
   /** Calls `exchange.sent` or `exchange.finished` when what it wrote in this turn has been handed to the kernel. */
   afterFlush(exchange: Exchange): void;
 }

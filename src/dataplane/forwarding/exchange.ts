@@ -1,13 +1,12 @@
 import { REASON_NAMES, type Reason } from '../../base/errors.ts';
 import type { WheelEntry } from '../../base/timer_wheel.ts';
 import { statusFromHttp, statusFromReset } from '../../grpc/status.ts';
-import { formatTimeout } from '../../grpc/timeout.ts';
 import { ERROR } from '../../http2/frame/codes.ts';
 import type { MessageHead } from '../../http2/header_rules.ts';
 import type { HeaderList } from '../../http2/hpack/header_list.ts';
 import type { Stream } from '../../http2/streams/stream.ts';
 import { add, NO_GRPC_STATUS, SERVICE, UPSTREAM_RESULTS, type UpstreamResult } from '../../model/counters.ts';
-import { type RequestView, withValue } from '../routing/request_view.ts';
+import type { RequestView } from '../routing/request_view.ts';
 import type { Endpoint } from '../upstream/endpoint.ts';
 import { Refusal, type ServiceUpstream, type WaitingRequest } from '../upstream/service_upstream.ts';
 import type { Subset } from '../upstream/subset.ts';
@@ -17,6 +16,7 @@ import type { ForwardingContext } from './context.ts';
 import { withDebugHeaders } from './debug_headers.ts';
 import {
   describeDeadline,
+  describeLoop,
   describeLost,
   describeReset,
   describeTooMany,
@@ -30,6 +30,10 @@ import { sendReply } from './unrouted.ts';
 
 /** How long a request waits for an instance when nothing else bounds it, in milliseconds: a dial's time limit, and some. */
 const WAIT_LIMIT = 6_000;
+/** Sidecars that a request may go through: more is a circle. */
+const MAX_HOPS = 10;
+/** What is counted for a request whose client went away before the answer: nginx's code for it. */
+const CLIENT_CLOSED = 499;
 
 /**
  * Where an exchange is:
@@ -51,7 +55,7 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
   state: ExchangeState = EXCHANGE.WAITING;
   readonly down: Stream;
   readonly view: RequestView;
-  readonly service: ServiceUpstream;
+  service: ServiceUpstream;
   up: Stream | null = null;
   endpoint: Endpoint | null = null;
   /** Times, in milliseconds on the turn clock; 0 until it happened. */
@@ -77,10 +81,14 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
   readonly #body = new ReplayBuffer();
   /** Octets of the body that have been given to an attempt, and so credited to the client. */
   #credited = 0;
+  /** Octets of the body that came while the request waited: of their credit, only the stream's part is still owed. */
+  #held = 0;
   #requestEnded: boolean;
   #requestTrailers: HeaderList | null = null;
   /** The overall deadline, 0 when there is none. */
   #deadline: number;
+  /** Until when this attempt may wait for an instance; 0 while it has not begun to. */
+  #waitUntil = 0;
   #unprocessedRetries = 0;
   /** An attempt is under way and has not been counted yet. */
   #attempting = false;
@@ -100,8 +108,8 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
     this.#requestEnded = requestEnded;
     this.arrivedAt = context.clock.now();
     const own = service.settings.timeout;
-    const timeout = own !== null && (view.timeout === 0 || own < view.timeout) ? own : view.timeout;
-    this.#deadline = timeout > 0 ? this.arrivedAt + timeout : 0;
+    const timeout = own !== null && (view.timeout === null || own < view.timeout) ? own : view.timeout;
+    this.#deadline = timeout === null ? 0 : this.arrivedAt + timeout;
   }
 
   /** Takes the request on: finds an instance, waits for one, or answers. */
@@ -113,12 +121,14 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
     if (service.inFlight > limit) {
       return this.refuse('overloaded', describeTooMany(service.name, limit));
     }
+    if (this.view.hops >= MAX_HOPS) return this.refuse('no_route', describeLoop(service.name, this.view.hops));
     if (this.#deadline > 0) this.#context.deadlines.schedule(this, this.#deadline);
     this.reselect();
   }
 
   /** Chooses among the instances there are now. */
   reselect(): void {
+    if (this.service.isVacant) this.#moveToSecondChoice();
     const service = this.service;
     const selected = service.select(this.view.version(service.settings.version.header));
     if (selected instanceof Refusal) return this.refuse(selected.reason, selected.message);
@@ -127,14 +137,26 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
     else this.#wait(selected);
   }
 
+  #moveToSecondChoice(): void {
+    const other = this.#context.router.secondChoice(this.view);
+    if (other === null || other === this.service) return;
+    this.service.inFlight--;
+    add(this.service.block, SERVICE.IN_FLIGHT, -1);
+    this.service = other;
+    other.inFlight++;
+    add(other.block, SERVICE.IN_FLIGHT, 1);
+  }
+
   #wait(subset: Subset): void {
     // An unknown service has no members yet; its registry is being asked.
     const refusal =
       subset.hopeful || !this.service.known ? this.service.wait(this, subset) : this.service.noneReady(subset);
     if (refusal !== null) return this.refuse(refusal.reason, refusal.message);
     this.state = EXCHANGE.WAITING;
-    const limit = this.#context.clock.now() + WAIT_LIMIT;
-    if (this.#deadline === 0 || limit < this.#deadline) this.#context.deadlines.schedule(this, limit);
+    // Kept when the request has to choose again, however often the set changes.
+    if (this.#waitUntil === 0) this.#waitUntil = this.#context.clock.now() + WAIT_LIMIT;
+    if (this.#deadline === 0 || this.#waitUntil < this.#deadline)
+      this.#context.deadlines.schedule(this, this.#waitUntil);
   }
 
   /** Sends the request to `endpoint`, which has a free slot. */
@@ -143,6 +165,7 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
     // Whoever chose the endpoint saw a free slot in this very turn.
     if (connection === null) return this.refuse('no_healthy', `instance ${endpoint.id} was lost while it was chosen`);
     this.endpoint = endpoint;
+    this.#waitUntil = 0;
     this.attempts++;
     this.#attempting = true;
     this.state = EXCHANGE.SENT;
@@ -157,8 +180,7 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
     else this.#context.deadlines.cancel(this);
     if (body.octets > 0) {
       const ends = this.#requestEnded && this.#requestTrailers === null;
-      // The client is owed credit for what has waited so far, but not for what an earlier attempt was given.
-      body.send(up, ends, this.down, this.#credited);
+      body.send(up, ends, this.down, this.#credited, this.#held);
       this.#credited = body.octets;
       if (body.octets > REPLAY_LIMIT) body.release();
     }
@@ -168,10 +190,12 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
   /** The headers as they came, with what is left of the deadline when some of it has been spent here. */
   #outgoingHeaders(): HeaderList {
     const view = this.view;
-    if (this.#deadline === 0 || view.timeout === 0) return view.forward;
-    const left = this.#deadline - this.#context.clock.now();
-    if (view.timeout - left < 1) return view.forward;
-    return withValue(view.forward, 'grpc-timeout', formatTimeout(Math.max(0, left)));
+    if (this.#deadline === 0 || !view.isGrpc) return view.forward;
+    const waited = this.#context.clock.now() - this.arrivedAt;
+    const timeout = this.#deadline - this.arrivedAt;
+    // Less than a millisecond is not worth a header block that was never sent before.
+    if (waited < 1) return timeout === view.timeout ? view.forward : view.forwardWithin(timeout);
+    return view.forwardWithin(Math.max(0, timeout - waited));
   }
 
   // The request side
@@ -179,7 +203,13 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
   onRequestData(buf: Buffer, start: number, end: number, endStream: boolean): void {
     if (endStream) this.#requestEnded = true;
     const up = this.up;
-    if (this.state === EXCHANGE.WAITING) return this.#body.add(buf, start, end);
+    if (this.state === EXCHANGE.WAITING) {
+      // The stream's window bounds what waits here; the connection's must not, for the streams beside it.
+      this.down.connection.creditConnection(end - start);
+      this.#body.add(buf, start, end);
+      this.#held = this.#body.octets;
+      return;
+    }
     if (up === null) return this.down.connection.credit(this.down, end - start);
     if (this.state === EXCHANGE.SENT && this.#body.complete) {
       if (this.#body.octets + end - start > REPLAY_LIMIT) this.#body.release();
@@ -198,6 +228,7 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
   /** The client gave up on the stream, or its connection is gone. */
   onClientReset(code: number): void {
     if (this.state === EXCHANGE.DONE) return;
+    if (this.httpStatus === 0) this.httpStatus = CLIENT_CLOSED;
     this.grpcStatus = this.view.isGrpc ? 1 : NO_GRPC_STATUS;
     this.#endAttempt('canceled', code === ERROR.NO_ERROR ? ERROR.CANCEL : code);
     this.#finish();
@@ -235,14 +266,16 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
     this.#responded();
   }
 
-  onUpstreamReset(stream: Stream, code: number, unprocessed: boolean, lost: boolean): void {
+  onUpstreamReset(stream: Stream, code: number, byPeer: boolean, unprocessed: boolean, lost: boolean): void {
     if (stream !== this.up || this.state === EXCHANGE.DONE) return;
     const endpoint = this.endpoint as Endpoint;
     const responding = this.state === EXCHANGE.RESPONDING;
     this.up = null;
     this.#endAttempt(lost ? 'closed' : 'reset', null);
-    if (unprocessed && !responding && this.#body.complete && this.#unprocessedRetries === 0) {
-      return this.#sendElsewhere(endpoint);
+    if (!responding && this.#body.complete) {
+      // Never handed to the socket: as if it had not been tried.
+      if (!stream.connection.wasSent(stream)) return this.#sendElsewhere(endpoint);
+      if (unprocessed && this.#unprocessedRetries++ === 0) return this.#sendElsewhere(endpoint);
     }
     if (lost) {
       return this.refuse('upstream_closed', describeLost(this.service.name, endpoint.id, responding));
@@ -252,13 +285,12 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
       this.grpcStatus = this.view.isGrpc ? statusFromReset(code) : NO_GRPC_STATUS;
       return this.#finish();
     }
-    const message = describeReset(this.service.name, endpoint.id, code);
+    const message = describeReset(this.service.name, endpoint.id, code, byPeer);
     this.#answer('upstream_reset', message, statusFromReset(code));
   }
 
-  /** gRFC A6, transparent retry: the instance certainly did not process the request, so it goes out once more. */
+  /** gRFC A6, transparent retry: the instance certainly did not process the request. */
   #sendElsewhere(endpoint: Endpoint): void {
-    this.#unprocessedRetries++;
     this.#avoid = endpoint;
     this.state = EXCHANGE.WAITING;
     const slot = SERVICE.RETRIES + REASON_NAMES.indexOf('upstream_reset');
@@ -305,7 +337,7 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
     const service = this.service.name;
     if (this.#deadline > 0 && now >= this.#deadline - 1) {
       const of =
-        this.view.timeout > 0 && this.#deadline - this.arrivedAt >= this.view.timeout - 1 ? 'client' : 'service';
+        this.view.timeout !== null && this.#deadline - this.arrivedAt >= this.view.timeout ? 'client' : 'service';
       const after = now - this.arrivedAt;
       return this.refuse('deadline', describeDeadline(service, this.endpoint?.id ?? null, of, after, this.attempts));
     }
@@ -361,8 +393,6 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
     this.service.stopWaiting(this);
     this.state = EXCHANGE.DONE;
     this.#context.deadlines.cancel(this);
-    const owed = this.#body.octets - this.#credited;
-    if (owed > 0) this.down.connection.creditConnection(owed);
     this.#body.release();
     this.service.inFlight--;
     add(this.service.block, SERVICE.IN_FLIGHT, -1);

@@ -14,8 +14,13 @@ export function describeLost(service: string, instance: string, responding: bool
   return `the connection to instance ${instance} of service "${service}" was lost ${when}`;
 }
 
-export function describeReset(service: string, instance: string, code: number): string {
-  return `instance ${instance} of service "${service}" reset the stream with ${errorName(code)}`;
+export function describeReset(service: string, instance: string, code: number, byPeer: boolean): string {
+  const what = byPeer ? 'reset the stream with' : 'broke the protocol, and its stream was reset with';
+  return `instance ${instance} of service "${service}" ${what} ${errorName(code)}`;
+}
+
+export function describeLoop(service: string, hops: number): string {
+  return `a request for service "${service}" has been through ${hops} sidecars ("via"): it goes in a circle, look at the addresses registered for it`;
 }
 
 export function describeDeadline(

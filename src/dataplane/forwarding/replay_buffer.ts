@@ -47,21 +47,20 @@ export class ReplayBuffer {
     slabAt = at + length;
   }
 
-  /** Sends all of it on `to`. `source` is credited as it is written, except for the first `credited` octets, which it was credited for before. */
-  send(to: Stream, endStream: boolean, source: Stream, credited: number): void {
+  /**
+   * Sends all of it on `to`. The first `credited` octets were given to an attempt before, which has settled their credit; of the rest,
+   * up to `held`, `source` is owed the stream's part, and gets it now: they are ours no longer.
+   */
+  send(to: Stream, endStream: boolean, source: Stream, credited: number, held: number): void {
+    if (held > credited) source.connection.creditStream(source, held - credited);
     const more = this.#more;
-    let sent = 0;
     if (this.#buf !== null) {
-      const owed = credited === 0 ? source : null;
-      to.connection.data(to, this.#buf, this.#start, this.#end, endStream && more === null, owed);
-      sent = this.#end - this.#start;
+      to.connection.data(to, this.#buf, this.#start, this.#end, endStream && more === null, null);
     }
     if (more === null) return;
     for (let i = 0; i < more.length; i++) {
       const piece = more[i] as Buffer;
-      const owed = sent >= credited ? source : null;
-      to.connection.data(to, piece, 0, piece.length, endStream && i === more.length - 1, owed);
-      sent += piece.length;
+      to.connection.data(to, piece, 0, piece.length, endStream && i === more.length - 1, null);
     }
   }
 

@@ -5,18 +5,15 @@ import type { RequestView } from '../routing/request_view.ts';
 import type { ForwardingContext } from './context.ts';
 import { type LocalReply, localReply } from './local_reply.ts';
 
-/** Answers a request that no service was found for, or that came while the thread is ending. */
+/** Answers a request that no service was found for. */
 export function answerUnrouted(
   down: Stream,
   view: RequestView,
   requestEnded: boolean,
   context: ForwardingContext,
 ): void {
-  if (!context.draining) add(context.threadBlock, THREAD.UNROUTED, 1);
-  const reply = context.draining
-    ? localReply('shutting_down', 'the sidecar is shutting down', view.isGrpc, view.isHead)
-    : localReply('no_route', describeNoRoute(view), view.isGrpc, view.isHead);
-  sendReply(down, reply, requestEnded);
+  add(context.threadBlock, THREAD.UNROUTED, 1);
+  sendReply(down, localReply('no_route', describeNoRoute(view), view.isGrpc, view.isHead), requestEnded);
 }
 
 /** Sends an answer of the sidecar's own on a stream that has had no response headers. */
@@ -33,5 +30,10 @@ function describeNoRoute(view: RequestView): string {
       ? `authority "${view.head.authority}"`
       : `x-outrigger-service "${view.explicitService}"`;
   const how = 'name a service in :authority or in the header x-outrigger-service, add a route, or set default_service';
-  return `no service for ${view.head.path} at ${encodeMessage(asked)}: ${how}`;
+  return `no service for ${clip(view.head.path)} at ${encodeMessage(clip(asked))}: ${how}`;
+}
+
+/** What a client sent may be as long as its headers may be; a message should not. */
+function clip(text: string): string {
+  return text.length > 200 ? `${text.slice(0, 200)}...` : text;
 }

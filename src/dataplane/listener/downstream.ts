@@ -15,6 +15,8 @@ import { requestView } from '../routing/request_view.ts';
 /** What a listener hears of its connections. */
 export interface DownstreamEvents {
   onProtocolError(token: ProtocolErrorToken): void;
+  /** The client's SETTINGS have come: it speaks HTTP/2. */
+  onReady(connection: Downstream): void;
   onClosed(connection: Downstream): void;
 }
 
@@ -33,11 +35,17 @@ export class Downstream implements ConnectionOwner {
   onRequest(stream: Stream, list: HeaderList, head: MessageHead, endStream: boolean): void {
     const context = this.#context;
     const view = requestView(list, head);
-    const service = context.draining ? null : context.router.route(view);
+    const service = context.router.route(view);
     if (service === null) return answerUnrouted(stream, view, endStream, context);
     const exchange = new Exchange(stream, view, service, endStream, context);
     stream.owner = exchange;
     exchange.start();
+  }
+
+  /** Ends every request that is still open, each with an answer, and the connection. */
+  shutDown(reason: string): void {
+    for (const stream of this.http2.streams.all()) (stream.owner as Exchange | null)?.refuse('shutting_down', reason);
+    this.http2.destroy(reason);
   }
 
   onData(stream: Stream, buf: Buffer, start: number, end: number, endStream: boolean): void {
@@ -58,11 +66,14 @@ export class Downstream implements ConnectionOwner {
     this.#events.onProtocolError(token);
   }
 
+  onReady(): void {
+    this.#events.onReady(this);
+  }
+
   onClosed(): void {
     this.#events.onClosed(this);
   }
 
-  onReady(): void {}
   onInformational(): void {}
   onResponse(): void {}
   onStreamClosed(): void {}

@@ -1,4 +1,4 @@
-import { parseTimeout } from '../../grpc/timeout.ts';
+import { formatTimeout, parseTimeout } from '../../grpc/timeout.ts';
 import type { MessageHead } from '../../http2/header_rules.ts';
 import { HeaderList } from '../../http2/hpack/header_list.ts';
 import type { ServiceUpstream } from '../upstream/service_upstream.ts';
@@ -15,14 +15,16 @@ const DEBUG_HEADER = 'x-outrigger-debug';
 export class RequestView {
   readonly list: HeaderList;
   readonly head: MessageHead;
-  /** What goes to the instance: the same list, unless something must be taken out. */
+  /** What goes to the instance: with our `via`, without what was meant for us. */
   readonly forward: HeaderList;
   readonly isGrpc: boolean;
   readonly isHead: boolean;
   readonly debug: boolean;
   readonly explicitService: string | null;
-  /** Of `grpc-timeout`, in milliseconds; 0 when there is none. */
-  readonly timeout: number;
+  /** Of `grpc-timeout`, in milliseconds; null when there is none. */
+  readonly timeout: number | null;
+  /** Sidecars that the request has been through. */
+  readonly hops: number;
   /** The host part of the authority, without a port. */
   readonly host: string;
 
@@ -31,6 +33,8 @@ export class RequestView {
   routedAt = -1;
   #versionHeader = '';
   #version: string | null = null;
+  #timeoutValue = '';
+  #withTimeout: HeaderList | null = null;
 
   constructor(list: HeaderList, head: MessageHead) {
     this.list = list;
@@ -38,7 +42,8 @@ export class RequestView {
     let isGrpc = false;
     let debug = false;
     let explicit: string | null = null;
-    let timeout = 0;
+    let timeout: number | null = null;
+    let hops = 0;
     const fields = list.fields;
     for (let i = head.regularFrom; i < fields.length; i += 2) {
       const value = fields[i + 1] as string;
@@ -48,7 +53,10 @@ export class RequestView {
           break;
         case 'grpc-timeout':
           // One that breaks the format is treated as absent, as grpc servers may.
-          timeout = parseTimeout(value) ?? 0;
+          timeout = parseTimeout(value);
+          break;
+        case 'via':
+          hops += countHops(value);
           break;
         case SERVICE_HEADER:
           explicit = value;
@@ -63,8 +71,9 @@ export class RequestView {
     this.debug = debug;
     this.explicitService = explicit;
     this.timeout = timeout;
+    this.hops = hops;
     this.host = hostOf(head.authority);
-    this.forward = explicit === null ? list : without(list, SERVICE_HEADER);
+    this.forward = forwarded(list);
   }
 
   /** The value of the header that names the version; null when absent. */
@@ -74,6 +83,16 @@ export class RequestView {
       this.#version = this.list.get(header);
     }
     return this.#version;
+  }
+
+  /** `forward` with another `grpc-timeout`, in milliseconds. */
+  forwardWithin(timeout: number): HeaderList {
+    const value = formatTimeout(timeout);
+    if (this.#withTimeout === null || this.#timeoutValue !== value) {
+      this.#timeoutValue = value;
+      this.#withTimeout = withTimeout(this.forward, value);
+    }
+    return this.#withTimeout;
   }
 }
 
@@ -91,21 +110,34 @@ function hostOf(authority: string): string {
   return end <= 0 ? authority : authority.slice(0, end);
 }
 
-/** `list` without the field `name`. */
-function without(list: HeaderList, name: string): HeaderList {
+/** RFC 9110 section 7.6.3: what every proxy adds, and how a request that goes in a circle is told. */
+const VIA = '2 outrigger';
+
+function countHops(via: string): number {
+  let hops = 0;
+  for (const entry of via.split(',')) if (entry.trim() === VIA) hops++;
+  return hops;
+}
+
+/** What is sent on: without the header that was for us, with our `via`. */
+function forwarded(list: HeaderList): HeaderList {
   const fields: string[] = [];
   const never: number[] = [];
   for (let i = 0; i < list.fields.length; i += 2) {
-    if (list.fields[i] === name) continue;
+    if (list.fields[i] === SERVICE_HEADER) continue;
     if (list.neverIndexed?.includes(i)) never.push(fields.length);
     fields.push(list.fields[i] as string, list.fields[i + 1] as string);
   }
+  fields.push('via', VIA);
   return new HeaderList(fields, never.length > 0 ? never : null);
 }
 
-/** `list` with the value of `name` replaced. */
-export function withValue(list: HeaderList, name: string, value: string): HeaderList {
+/** `list` with `grpc-timeout` set to `value`, in its place or at the end. */
+function withTimeout(list: HeaderList, value: string): HeaderList {
   const fields = list.fields.slice();
-  for (let i = 0; i < fields.length; i += 2) if (fields[i] === name) fields[i + 1] = value;
+  let at = 0;
+  while (at < fields.length && fields[at] !== 'grpc-timeout') at += 2;
+  fields[at] = 'grpc-timeout';
+  fields[at + 1] = value;
   return new HeaderList(fields, list.neverIndexed);
 }

@@ -47,14 +47,25 @@ export class Router {
     return service;
   }
 
-  #decide(view: RequestView): ServiceUpstream | null {
-    const explicit = view.explicitService;
-    if (explicit !== null) return this.#named(explicit);
+  /** Where a request may go whose service, found by its authority, turned out to have no instances: the default service, or nowhere. */
+  secondChoice(view: RequestView): ServiceUpstream | null {
+    const fallback = this.#routing.defaultService;
+    return fallback === null || this.#ruled(view) !== null ? null : this.#named(fallback);
+  }
+
+  /** The service that the request's header or a route names; null when it is left to the authority. */
+  #ruled(view: RequestView): string | null {
+    if (view.explicitService !== null) return view.explicitService;
     for (const route of this.#routing.routes) {
-      if (view.head.path.startsWith(route.path) && (route.host === null || route.host === view.host)) {
-        return this.#named(route.service);
-      }
+      if (view.head.path.startsWith(route.path) && (route.host === null || route.host === view.host))
+        return route.service;
     }
+    return null;
+  }
+
+  #decide(view: RequestView): ServiceUpstream | null {
+    const ruled = this.#ruled(view);
+    if (ruled !== null) return this.#named(ruled);
     const fallback = this.#routing.defaultService;
     const known = this.#directory.get(view.host);
     // A discovered name that turned out to have no instances is no answer while a default is there.

@@ -1,6 +1,7 @@
 import type { Flusher } from '../../http2/flusher.ts';
 import type { ProtocolErrorToken } from '../../http2/protocol_errors.ts';
 import type { Block, Range } from '../../model/counters.ts';
+import type { TurnClock } from '../turn_clock.ts';
 import type { DialQueue } from './dial_queue.ts';
 import type { Endpoint } from './endpoint.ts';
 
@@ -8,6 +9,7 @@ import type { Endpoint } from './endpoint.ts';
 export interface UpstreamContext {
   readonly flusher: Flusher;
   readonly dials: DialQueue;
+  readonly clock: TurnClock;
   /** The counters of a range in this thread. */
   block(range: Range): Block;
   onProtocolError(token: ProtocolErrorToken): void;

@@ -1,4 +1,4 @@
-import { connect, type Socket } from 'node:net';
+import { connect, Socket } from 'node:net';
 import type { ConnectResult } from '../../model/counters.ts';
 import type { Target } from '../../model/instance.ts';
 
@@ -9,8 +9,12 @@ const TCP_KEEPALIVE = 30_000;
 
 /** Starts a TCP or unix-socket connection to an instance. Errors come as the socket's events. */
 export function dial(target: Target): Socket {
-  const socket = connect({ ...target, noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE });
-  return socket;
+  try {
+    return connect({ ...target, noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE });
+  } catch (error) {
+    // Node throws for what can be no address; no record of a registry may end a data thread.
+    return new Socket().destroy(error as Error);
+  }
 }
 
 /** The `result` label of a failed connection attempt. */

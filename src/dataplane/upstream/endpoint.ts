@@ -19,6 +19,11 @@ import { UpstreamConnection } from './upstream_connection.ts';
 /** How long streams of an instance that left the registry may go on before they are cut, in milliseconds. */
 const DRAIN_LIMIT = 600_000;
 
+/** A connection that ends sooner than this after it was ready counts as a failed attempt, in milliseconds. */
+const SHORT_LIVED = 1_000;
+/** A server that complains of PINGs is asked at most this many times more rarely. */
+const MAX_PING_FACTOR = 64;
+
 /** What an endpoint tells the service it belongs to. */
 export interface EndpointOwner {
   /** It became able or unable to take requests. */
@@ -39,6 +44,8 @@ export interface EndpointOwner {
  *           failed |      | backoff over                     | removed from the registry
  *                  v      |                                  v
  *                 backoff-+          (removed) --------> draining -- last stream --> (gone)
+ *
+ * A connection that is lost within a second after it was ready counts as a failed attempt: to backoff, not to connecting.
  */
 export class Endpoint implements Candidate, Dialable {
   readonly id: string;
@@ -60,6 +67,12 @@ export class Endpoint implements Candidate, Dialable {
   #retry: NodeJS.Timeout | null = null;
   #drainTimer: NodeJS.Timeout | null = null;
   #inFlight = 0;
+  /** What `failures` was when the last connection became ready: it counts again if that did not last. */
+  #failuresBefore = 0;
+  /** No further connection beside those there are before this time, since the last one failed; and how often in a row. */
+  #moreAt = 0;
+  #moreFailures = 0;
+  #pingFactor = 1;
   #gone = false;
 
   constructor(record: EndpointRecord, versionBlock: Block, owner: EndpointOwner, context: UpstreamContext) {
@@ -102,14 +115,28 @@ export class Endpoint implements Candidate, Dialable {
   /** Every connection is full: opens another if the limit allows and none is on its way. */
   wantMore(): void {
     if (this.state !== 'ready') return;
-    let open = 0;
     for (const connection of [...this.#connections]) {
       if (connection.state === 'connecting') return;
       // No stream id is left: it finishes what it has, and makes room for another.
       if (connection.http2.exhausted) connection.drain();
-      if (connection.state === 'ready') open++;
     }
-    if (open < this.#owner.connectionsPerInstance) this.#dial();
+    if (this.#hasRoom && this.#context.clock.now() >= this.#moreAt) this.#dial();
+  }
+
+  get #hasRoom(): boolean {
+    let open = 0;
+    for (const { state } of this.#connections) if (state !== 'draining') open++;
+    return open < this.#owner.connectionsPerInstance;
+  }
+
+  /** Looks for connections whose other end hangs. */
+  sweep(): void {
+    for (const connection of [...this.#connections]) connection.sweep(this.#pingFactor);
+  }
+
+  /** The server found our PINGs too many (rule of gRFC A8: half as often from now on). */
+  pingLess(): void {
+    this.#pingFactor = Math.min(MAX_PING_FACTOR, this.#pingFactor * 2);
   }
 
   /** A request was sent here, or ended. */
@@ -136,12 +163,15 @@ export class Endpoint implements Candidate, Dialable {
 
   destroy(reason: string): void {
     this.#stopRetry();
+    // Nothing is dialed again.
+    this.#setState('draining');
     for (const connection of [...this.#connections]) connection.destroy(reason);
   }
 
   // From its connections
 
   connectionReady(): void {
+    this.#failuresBefore = this.failures;
     this.failures = 0;
     this.lastError = '';
     this.#count('ok');
@@ -152,8 +182,8 @@ export class Endpoint implements Candidate, Dialable {
     } else if (this.state === 'ready') this.#owner.endpointFree(this);
   }
 
-  connectionDraining(): void {
-    if (this.state === 'ready') this.#replace();
+  connectionDraining(connection: UpstreamConnection): void {
+    if (this.state === 'ready') this.#replace(connection.age, 'GOAWAY');
   }
 
   slotFree(): void {
@@ -173,36 +203,53 @@ export class Endpoint implements Candidate, Dialable {
     if (this.#current === connection) this.#current = null;
     this.connectionChanged();
     if (this.state === 'draining') return this.#goneIfIdle();
-    if (!wasReady) {
-      this.#count(failure);
+    const short = !wasReady || connection.age < SHORT_LIVED;
+    if (!wasReady) this.#count(failure);
+    if (this.#connections.some((other) => other.state === 'ready')) {
+      // One more than before was tried, and did not last.
+      if (short) this.#moreAt = this.#context.clock.now() + this.#delay(++this.#moreFailures);
+      else this.#moreFailures = 0;
+      return;
+    }
+    if (wasReady) {
+      if (this.state !== 'ready') return;
+      this.#replace(connection.age, reason);
+    } else {
       this.failures++;
       this.lastError = reason;
+      if (!this.#connections.some((other) => other.state === 'connecting')) this.#backOff();
     }
-    if (this.#connections.some((other) => other.state === 'ready')) return;
-    if (wasReady) {
-      if (this.state === 'ready') {
-        this.lastError = reason;
-        this.#context.onEndpointState(this, reason);
-        this.#replace();
-      }
-    } else if (!this.#connections.some((other) => other.state === 'connecting')) this.#backOff();
   }
 
-  /** The connection that served is going or gone: dial at once, and say whether requests can still go here. */
-  #replace(): void {
+  /**
+   * A connection that served for `age` milliseconds is going or gone: dials at once, or after a while if it had hardly begun, and says
+   * whether requests can still go here.
+   */
+  #replace(age: number, reason: string): void {
     const ready = this.#connections.some((connection) => connection.state === 'ready');
-    if (!this.#connections.some((connection) => connection.state === 'connecting')) this.#dial();
+    if (!ready) this.lastError = reason;
+    if (!ready && age < SHORT_LIVED) {
+      this.failures = this.#failuresBefore + 1;
+      return this.#backOff();
+    }
+    const connecting = this.#connections.some((connection) => connection.state === 'connecting');
+    if (!connecting && this.#hasRoom) this.#dial();
     if (ready) return;
     this.#setState('connecting');
+    this.#context.onEndpointState(this, reason);
     this.#owner.endpointChanged(this);
   }
 
+  #delay(failures: number): number {
+    return backoffDelay(CONNECTION_BACKOFF, failures, () => this.#context.random());
+  }
+
   #backOff(): void {
-    const delay = backoffDelay(CONNECTION_BACKOFF, this.failures, () => this.#context.random());
+    this.#stopRetry();
     this.#retry = setTimeout(() => {
       this.#retry = null;
       this.#dial();
-    }, delay);
+    }, this.#delay(this.failures));
     this.#retry.unref();
     const first = this.state !== 'backoff';
     this.#setState('backoff');

@@ -5,16 +5,24 @@ import type { Subset } from './subset.ts';
 
 /** Instances named in one message; more are only counted. */
 const NAMED = 3;
+const NAMED_VERSIONS = 20;
 
 /** The message of `no_version`. Its form is a promise: clients of the reference picker look for `no match found conn`. */
-export function describeNoVersion(service: string, version: string, endpoints: readonly Endpoint[]): string {
+export function describeNoVersion(service: string, version: string, counts: string): string {
+  return `no match found conn: service "${service}" has no instance of version "${printable(version)}" (${counts})`;
+}
+
+/** `v1: 2, v2: 1`: the versions there are, and how many instances have each. */
+export function describeVersions(endpoints: readonly Endpoint[]): string {
   const counts = new Map<string, number>();
   for (const { record } of endpoints) {
     const name = record.version ?? '(none)';
     counts.set(name, (counts.get(name) ?? 0) + 1);
   }
-  const list = [...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, count]) => `${name}: ${count}`);
-  return `no match found conn: service "${service}" has no instance of version "${printable(version)}" (${list.join(', ')})`;
+  const sorted = [...counts].sort(([a], [b]) => (a < b ? -1 : 1));
+  const list = sorted.slice(0, NAMED_VERSIONS).map(([name, count]) => `${name}: ${count}`);
+  if (sorted.length > NAMED_VERSIONS) list.push(`and ${sorted.length - NAMED_VERSIONS} more versions`);
+  return list.join(', ');
 }
 
 export function describeNoInstance(service: string, settings: ServiceSettings, updatedAt: number): string {

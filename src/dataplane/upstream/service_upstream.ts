@@ -5,7 +5,7 @@ import type { ServiceSnapshot } from '../../model/snapshot.ts';
 import { POLICIES } from '../balancing/policies.ts';
 import type { UpstreamContext } from './context.ts';
 import { Endpoint, type EndpointOwner } from './endpoint.ts';
-import { describeNoInstance, describeNoneReady, describeNoVersion } from './failure_text.ts';
+import { describeNoInstance, describeNoneReady, describeNoVersion, describeVersions } from './failure_text.ts';
 import { Subset } from './subset.ts';
 import type { Waiter } from './wait_queue.ts';
 
@@ -53,6 +53,9 @@ export class ServiceUpstream implements EndpointOwner {
   /** Requests that came before the registry's first answer. */
   #early: Subset;
   #pending = 0;
+  #gone: Refusal | null = null;
+  /** `describeNoVersion` of this set, but for the version asked for; made when it is first needed. */
+  #versionCounts: string | null = null;
   inFlight = 0;
 
   constructor(snapshot: ServiceSnapshot, context: UpstreamContext) {
@@ -70,9 +73,14 @@ export class ServiceUpstream implements EndpointOwner {
     return this.settings.limits.connectionsPerInstance;
   }
 
-  /** The registry has answered, and there is nobody. */
+  /** The registry has answered, and there is nobody; or it is not even followed any more. */
   get isVacant(): boolean {
-    return this.known && this.#endpoints.size === 0;
+    return this.#gone !== null || (this.known && this.#endpoints.size === 0);
+  }
+
+  /** Looks for connections whose other end hangs. */
+  sweep(): void {
+    for (const endpoint of this.#sorted) endpoint.sweep();
   }
 
   get endpoints(): readonly Endpoint[] {
@@ -106,7 +114,8 @@ export class ServiceUpstream implements EndpointOwner {
     }
     const added: Endpoint[] = [];
     for (const record of snapshot.upsert) {
-      const range = snapshot.versions[record.version ?? ''];
+      const version = record.version ?? '';
+      const range = Object.hasOwn(snapshot.versions, version) ? snapshot.versions[version] : undefined;
       const versionBlock = range === undefined ? this.unversionedBlock : this.#context.block(range);
       const endpoint = this.#endpoints.get(record.address);
       if (endpoint !== undefined) {
@@ -128,6 +137,7 @@ export class ServiceUpstream implements EndpointOwner {
 
   /** The instances for a request that names `requested` (a version, or null). */
   select(requested: string | null): Selection {
+    if (this.#gone !== null) return this.#gone;
     if (!this.known) return this.#early;
     const rule = this.settings.version;
     const version = requested ?? rule.default;
@@ -142,7 +152,8 @@ export class ServiceUpstream implements EndpointOwner {
       }
     }
     if (this.#all.members.length === 0) return this.#noInstance();
-    return new Refusal('no_version', describeNoVersion(this.name, version, this.#sorted));
+    this.#versionCounts ??= describeVersions(this.#sorted);
+    return new Refusal('no_version', describeNoVersion(this.name, version, this.#versionCounts));
   }
 
   /** No member of `subset` is ready, nor about to be. */
@@ -206,10 +217,10 @@ export class ServiceUpstream implements EndpointOwner {
     }
   }
 
-  /** The service is no more: instances drain, whoever waits is told `message`. */
+  /** The service is no more: instances drain, whoever waits chooses again and finds `message`. */
   close(reason: Reason, message: string): void {
-    const refusal = new Refusal(reason, message);
-    for (const subset of this.#subsets()) this.#refuseAll(subset, refusal);
+    this.#gone = new Refusal(reason, message);
+    this.#reselectWaiting();
     for (const endpoint of this.#sorted) endpoint.drain();
     this.#endpoints.clear();
     this.#sorted = [];
@@ -241,6 +252,7 @@ export class ServiceUpstream implements EndpointOwner {
 
   /** Sorts the instances into subsets; subsets that stay keep their picker's position, unless the policy is another now. */
   #regroup(fresh: boolean): void {
+    this.#versionCounts = null;
     const versions = new Map<string, Endpoint[]>();
     for (const endpoint of this.#sorted) {
       const version = endpoint.record.version;
@@ -270,7 +282,7 @@ export class ServiceUpstream implements EndpointOwner {
 
   /** Requests that waited for the first answer, or for a version that left, choose among what there is now. */
   #reselectWaiting(): void {
-    if (this.#pending === 0 || !this.known) return;
+    if (this.#pending === 0 || (!this.known && this.#gone === null)) return;
     for (const subset of this.#subsets()) {
       // Each may come back to the end of this very queue: one pass over those that stand in it now.
       for (let left = subset.queue.length; left > 0; left--) {

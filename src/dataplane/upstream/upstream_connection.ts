@@ -9,6 +9,7 @@ import type { ConnectionState, ConnectResult } from '../../model/counters.ts';
 import type { UpstreamContext } from './context.ts';
 import { CONNECT_TIMEOUT, connectFailure, dial } from './dial.ts';
 import type { Endpoint } from './endpoint.ts';
+import { Keepalive } from './keepalive.ts';
 
 /** Who handles a stream to an instance: the exchange. Each call says which stream it is about, as there may have been others. */
 export interface UpstreamHandler {
@@ -17,7 +18,7 @@ export interface UpstreamHandler {
   onResponseData(stream: Stream, buf: Buffer, start: number, end: number, endStream: boolean): void;
   onResponseTrailers(stream: Stream, list: HeaderList): void;
   /** `code` and `byPeer` as in `ConnectionOwner.onReset`; `lost` when the connection went away under the stream. */
-  onUpstreamReset(stream: Stream, code: number, unprocessed: boolean, lost: boolean): void;
+  onUpstreamReset(stream: Stream, code: number, byPeer: boolean, unprocessed: boolean, lost: boolean): void;
 }
 
 /**
@@ -32,6 +33,8 @@ export class UpstreamConnection implements ConnectionOwner {
   readonly #endpoint: Endpoint;
   readonly #context: UpstreamContext;
   readonly #connectTimer: NodeJS.Timeout;
+  readonly #keepalive = new Keepalive();
+  #readyAt = 0;
   #failure: ConnectResult = 'error';
   #reason = '';
 
@@ -39,6 +42,9 @@ export class UpstreamConnection implements ConnectionOwner {
     this.#endpoint = endpoint;
     this.#context = context;
     const socket = dial(endpoint.target);
+    socket.on('data', () => {
+      this.#keepalive.heard = true;
+    });
     socket.once('error', (error: NodeJS.ErrnoException) => {
       this.#failure = connectFailure(error);
       this.#reason = error.code ?? error.message;
@@ -68,8 +74,26 @@ export class UpstreamConnection implements ConnectionOwner {
     this.http2.destroy(reason);
   }
 
+  /** How long it has been ready, in milliseconds. */
+  get age(): number {
+    return this.#context.clock.now() - this.#readyAt;
+  }
+
+  /** Called every `KEEPALIVE_SWEEP`. */
+  sweep(factor: number): void {
+    if (this.state !== 'ready' && this.state !== 'draining') return;
+    const { streams, opened } = this.http2;
+    const verdict = this.#keepalive.sweep(streams.size, opened, factor);
+    if (verdict === 'ping') this.http2.ping();
+    else if (verdict === 'dead') {
+      this.#reason = 'no answer to PING';
+      this.http2.destroy(this.#reason);
+    }
+  }
+
   onReady(): void {
     clearTimeout(this.#connectTimer);
+    this.#readyAt = this.#context.clock.now();
     this.#become('ready');
     this.#endpoint.connectionReady();
   }
@@ -92,8 +116,8 @@ export class UpstreamConnection implements ConnectionOwner {
     (stream.owner as UpstreamHandler).onResponseTrailers(stream, list);
   }
 
-  onReset(stream: Stream, code: number, _byPeer: boolean, unprocessed: boolean): void {
-    (stream.owner as UpstreamHandler).onUpstreamReset(stream, code, unprocessed, this.http2.failed);
+  onReset(stream: Stream, code: number, byPeer: boolean, unprocessed: boolean): void {
+    (stream.owner as UpstreamHandler).onUpstreamReset(stream, code, byPeer, unprocessed, this.http2.failed);
   }
 
   onStreamClosed(): void {
@@ -104,14 +128,16 @@ export class UpstreamConnection implements ConnectionOwner {
     const connecting = this.state === 'connecting';
     this.#become('draining');
     this.#context.onGoaway(this.#endpoint, code, debug);
-    if (!connecting) this.#endpoint.connectionDraining();
+    if (!connecting) this.#endpoint.connectionDraining(this);
   }
 
   onCapacityChanged(): void {
     if (this.state === 'ready') this.#endpoint.slotFree();
   }
 
-  onPong(): void {}
+  onPong(): void {
+    this.#keepalive.pong();
+  }
 
   onProtocolError(token: ProtocolErrorToken): void {
     this.#context.onProtocolError(token);

@@ -35,6 +35,8 @@ export interface WaitingData {
   start: number;
   end: number;
   source: Stream | null;
+  /** The connection credit has been given back (`held.ts`): what is owed when it is written is the stream's part. */
+  held: boolean;
 }
 
 /** One stream of one connection. Made and changed by its `Connection`; others only read it and hold it as a handle. */
@@ -52,6 +54,11 @@ export class Stream {
   headersReceived = false;
   /** Octets of DATA that content-length still promises; -1 when nothing is promised. */
   expectedOctets = -1;
+
+  /** Server role: when the request began, in monotonic milliseconds. */
+  openedAt = 0;
+  /** Client role: how often the connection had been flushed when this stream was opened. */
+  bornAt = -1;
 
   /** Client role: the request was HEAD, so content-length promises no DATA (RFC 9110 section 9.3.2). */
   noResponseBody = false;

@@ -176,3 +176,12 @@ test('a file that an editor replaces by renaming is read again', async (t) => {
   }
   t.deepEqual(listener.errors, []);
 });
+
+test('an address that no socket can be opened to is a bad record: told of, and not among the instances', async (t) => {
+  const entries = ['127.0.0.1:1', 'a\0b:80', { address: 'a\0b:80', version: 'v1' }, `unix:/${'x'.repeat(200)}`];
+  const { registry } = await inDirectory(t, { 'a.yaml': JSON.stringify({ services: { book: entries } }) }, 'a.yaml');
+  const book = follow(registry, 'book');
+  await eventually(() => book.last === 'set');
+  t.deepEqual(book.addresses(), ['127.0.0.1:1']);
+  t.is(book.answers[0]?.bad.length, 3);
+});

@@ -164,13 +164,18 @@ const UNREADABLE: readonly [format: string, value: string, problem: RegExp][] = 
   ['auto', '{"node":null}', /no hwholiday record/],
   ['auto', '{"node":{"address":":8089"}}', /no usable node.address: .* found ":8089"/],
   ['auto', `{"node":{"address":"${'x'.repeat(70_000)}"}}`, /too long/],
+  // A NUL in the host would make net.connect throw in the data thread.
+  ['auto', 'a\0b:80', /fits no format/],
+  ['plain', 'a\0b:80', /no address/],
+  ['auto', '{"Op":0,"Addr":"a\\u0000b:80"}', /no usable Addr/],
+  ['auto', '{"node":{"address":"a\\u0000b:80"}}', /no usable node.address/],
   ['plain', '{"Op":0,"Addr":"1.2.3.4:80"}', /no address/],
   ['grpc', '1.2.3.4:80', /no grpc record/],
   ['hwholiday', '1.2.3.4:80', /no hwholiday record/],
 ];
 
 for (const [name, value, problem] of UNREADABLE) {
-  test(`${name} finds the problem of ${value.slice(0, 60)}`, (t) => {
+  test(`${name} finds the problem of ${JSON.stringify(value).slice(0, 60)}`, (t) => {
     const decoded = decodeRecord(format(name), 'p/a', value, 'p/');
     t.is(decoded.kind, 'problem');
     t.regex((decoded as { problem: string }).problem, problem);
