@@ -38,6 +38,8 @@ export class Connection {
   readonly sender: Sender;
   readonly receiver: Receiver;
   readonly streams = new StreamTable();
+  /** What is received lies in a buffer that the next read overwrites: whoever keeps octets of it must copy them. */
+  readonly volatile: boolean;
   /** Bytes are no longer read: the connection failed or is closed. */
   failed = false;
   /** The peer sent GOAWAY, or we did: no new streams. */
@@ -58,8 +60,17 @@ export class Connection {
   /** The highest id that the ring has forgotten: at or below it, anything may be one of ours. */
   #forgottenUpTo = 0;
 
-  constructor(socket: Duplex, role: 'client' | 'server', owner: ConnectionOwner, limits: Limits, flusher: Flusher) {
+  /** `volatile`: the socket emits no `data`; its user calls `receive`, with a buffer that is used again afterwards. */
+  constructor(
+    socket: Duplex,
+    role: 'client' | 'server',
+    owner: ConnectionOwner,
+    limits: Limits,
+    flusher: Flusher,
+    volatile = false,
+  ) {
     this.#socket = socket;
+    this.volatile = volatile;
     this.server = role === 'server';
     this.owner = owner;
     this.#prefaceAt = this.server ? 0 : PREFACE.length;
@@ -73,7 +84,7 @@ export class Connection {
     );
     this.receiver = new Receiver(this, limits);
     this.#reader = new FrameReader(this.receiver, MIN_MAX_FRAME_SIZE);
-    socket.on('data', (chunk: Buffer) => this.receive(chunk));
+    if (!volatile) socket.on('data', (chunk: Buffer) => this.receive(chunk));
     socket.on('error', (error: Error) => {
       if (!this.failed) this.#closeReason = error.message;
     });
@@ -87,15 +98,15 @@ export class Connection {
     }
   }
 
-  /** Feeds bytes; public so that a protocol sniffer can hand over what it has read. */
-  receive(chunk: Buffer): void {
+  /** Feeds the first `length` octets of `chunk`; for a protocol sniffer that has read them, and for sockets that read into one buffer. */
+  receive(chunk: Buffer, length: number = chunk.length): void {
     if (this.failed) return;
     let from = 0;
-    while (this.#prefaceAt < PREFACE.length && from < chunk.length) {
+    while (this.#prefaceAt < PREFACE.length && from < length) {
       if (chunk[from++] !== PREFACE[this.#prefaceAt++]) return this.fail(ERROR.PROTOCOL_ERROR, 'preface_bad');
     }
     this.receiver.nextChunk();
-    if (from < chunk.length) this.#reader.read(chunk, from);
+    if (from < length) this.#reader.read(chunk, from, length);
   }
 
   // Streams, for the owner

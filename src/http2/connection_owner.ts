@@ -17,7 +17,10 @@ export interface ConnectionOwner {
   onInformational(stream: Stream, list: HeaderList): void;
   /** Client role: the final response header block. */
   onResponse(stream: Stream, list: HeaderList, head: MessageHead, endStream: boolean): void;
-  /** `buf` is valid and unchanged for as long as it is referenced. Credit for it is owed: `Connection.credit`. */
+  /**
+   * `buf` is valid and unchanged for as long as it is referenced; only during the call if the connection is `volatile`. Credit for it is
+   * owed: `Connection.credit`.
+   */
   onData(stream: Stream, buf: Buffer, start: number, end: number, endStream: boolean): void;
   onTrailers(stream: Stream, list: HeaderList): void;
   /**

@@ -34,9 +34,9 @@ export class FrameReader {
     this.#maxFrameSize = maxFrameSize;
   }
 
-  read(chunk: Buffer, from: number): void {
+  /** Reads the octets of `chunk` from `from` up to `end`. */
+  read(chunk: Buffer, from: number, end: number): void {
     const sink = this.#sink;
-    const end = chunk.length;
     let at = from;
     while (!sink.closed) {
       if (this.#inData) {

@@ -75,7 +75,8 @@ export class Output {
    */
   payload(buf: Buffer, start: number, end: number, source: Stream | null, held: boolean): void {
     const length = end - start;
-    if (length < SLICE_THRESHOLD) {
+    if (length < SLICE_THRESHOLD || source?.connection.volatile === true) {
+      if (length > BUFFER_SIZE / 2) return this.#copy(buf, start, end, source, held);
       const out = this.reserve(length);
       if (length < 64) {
         let at = this.at;
@@ -90,6 +91,19 @@ export class Output {
       this.pending += length;
     }
     if (source !== null) this.#credits.push(source, held ? -length : length);
+  }
+
+  /** Appends a large payload that must be copied, filling buffers to their end. */
+  #copy(buf: Buffer, start: number, end: number, source: Stream | null, held: boolean): void {
+    let at = start;
+    while (at < end) {
+      const out = this.reserve(1);
+      const size = Math.min(end - at, out.length - this.at);
+      buf.copy(out, this.at, at, at + size);
+      this.commit(this.at + size);
+      at += size;
+    }
+    if (source !== null) this.#credits.push(source, held ? start - end : end - start);
   }
 
   /** Writes all that was appended, unless a write is still under way: then its completion does. */

@@ -300,7 +300,8 @@ export class Sender {
 
   #wait(stream: Stream, buf: Buffer, start: number, end: number, source: Stream | null): void {
     // A small piece must not keep a whole read buffer alive: what is held is what the windows account for.
-    const copied = end - start < COPY_WAITING_BELOW && buf.length > 2 * (end - start);
+    const volatile = source?.connection.volatile === true;
+    const copied = volatile || (end - start < COPY_WAITING_BELOW && buf.length > 2 * (end - start));
     const held = source !== null && hold(end - start);
     if (held) source.connection.creditConnection(end - start);
     const data = copied

@@ -69,3 +69,18 @@ for (const workers of [1, 2]) {
     },
   );
 }
+
+test.serial('a data thread that dies after POST /drain does not come back to listen', async (t) => {
+  const { sidecar, log } = await start(1, [{ address: '127.0.0.1:1' }]);
+  const crash = new BroadcastChannel('outrigger-test-crash');
+  try {
+    t.is((await fetch(`http://${sidecar.admin}/drain`, { method: 'POST' })).status, 202);
+    crash.postMessage('now');
+    await eventually(() => log.messages('error').length === 1);
+    t.regex(log.messages('error').join(), /died while it drained/);
+    t.is(await metric(sidecar, 'outrigger_data_thread_restarts_total'), 0);
+  } finally {
+    crash.close();
+    await sidecar.stop();
+  }
+});

@@ -41,15 +41,15 @@ export class UpstreamConnection implements ConnectionOwner {
   constructor(endpoint: Endpoint, context: UpstreamContext) {
     this.#endpoint = endpoint;
     this.#context = context;
-    const socket = dial(endpoint.target);
-    socket.on('data', () => {
+    const socket = dial(endpoint.target, (buffer, length) => {
       this.#keepalive.heard = true;
+      this.http2.receive(buffer, length);
     });
     socket.once('error', (error: NodeJS.ErrnoException) => {
       this.#failure = connectFailure(error);
       this.#reason = error.code ?? error.message;
     });
-    this.http2 = new Connection(socket, 'client', this, UPSTREAM_LIMITS, context.flusher);
+    this.http2 = new Connection(socket, 'client', this, UPSTREAM_LIMITS, context.flusher, true);
     this.#connectTimer = setTimeout(() => {
       this.#failure = 'timeout';
       this.#reason = `no HTTP/2 SETTINGS within ${CONNECT_TIMEOUT} ms`;

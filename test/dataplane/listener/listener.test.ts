@@ -9,7 +9,7 @@ import { eventually } from '../../support/eventually.ts';
 import { type ManualClock, manualClock } from '../../support/manual_clock.ts';
 import { startProcess } from '../../support/process.ts';
 import { temporaryDirectory } from '../../support/sidecar.ts';
-import { CLIENT_PREFACE, settings } from '../../support/wire_frames.ts';
+import { CLIENT_PREFACE, ping, settings } from '../../support/wire_frames.ts';
 import { WirePeer } from '../../support/wire_peer.ts';
 
 interface Setup {
@@ -90,7 +90,7 @@ for (const [what, octets] of UNFINISHED) {
     await listener.drain();
     await peer.end();
     t.is(open(), 0);
-    t.is(clock.pending, 0);
+    await eventually(() => clock.pending === 0);
   });
 }
 
@@ -100,6 +100,7 @@ test('however slowly the first octets drip, they have one time limit', async (t)
   for (let at = 0; at < 10; at++) {
     peer.send(CLIENT_PREFACE.subarray(at, at + 1));
     await eventually(() => open() === 1);
+    t.false(peer.ended);
     clock.advance(1_000);
   }
   await peer.end();
@@ -116,8 +117,8 @@ test('a client whose SETTINGS came may be idle for as long as it likes, and is t
   t.is(open(), 1);
   const drained = listener.drain();
   t.is((await peer.next('GOAWAY')).errorCode, 0);
-  const ping = await peer.next('PING', (frame) => !frame.ack);
-  t.is(ping.payload.length, 8);
+  const { payload } = await peer.next('PING', (frame) => !frame.ack);
+  peer.send(ping(payload, true));
   await drained;
 });
 
