@@ -89,7 +89,10 @@ export async function startInstance(t: ExecutionContext<unknown>, options: Insta
   const tokens: ProtocolErrorToken[] = [];
   const address = await listen(t, (socket) => {
     const owner = new InstanceOwner(options, requests, tokens);
-    connections.push({ http2: new Connection(socket, 'server', owner, { ...LIMITS, ...options.limits }, flusher), socket });
+    connections.push({
+      http2: new Connection(socket, 'server', owner, { ...LIMITS, ...options.limits }, flusher),
+      socket,
+    });
   });
   return { address, requests, connections, tokens };
 }
