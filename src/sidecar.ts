@@ -194,6 +194,11 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       },
       { version: options.version, protocolErrorTokens: PROTOCOL_ERROR_TOKENS },
     );
+    openClusters();
+    // The threads take longest to start: everything else starts meanwhile.
+    const listening = threads.start();
+    // Awaited below, unless a server fails first.
+    listening.catch(() => {});
     const telemetry = await startTelemetryServer({ listen: config.telemetry, metrics: exposition, readiness, log });
     servers.push(telemetry);
     const admin = await startAdminServer({
@@ -207,8 +212,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       log,
     });
     servers.push(admin);
-    openClusters();
-    const listen = await threads.start();
+    const listen = await listening;
     const settled = (ms: number): Promise<void> =>
       new Promise((resolve) => {
         if (waiting.size === 0) return resolve();

@@ -2,8 +2,8 @@ import { systemClock } from '../base/clock.ts';
 import { describeError, OutriggerError } from '../base/errors.ts';
 import { releaseStartupMemory } from '../base/startup_memory.ts';
 import type { Config } from '../config/config.ts';
-import type { ConfigRequest } from '../config/read.ts';
-import { readConfigApart } from '../config/read_apart.ts';
+import { type ConfigRequest, readConfig } from '../config/read.ts';
+
 import type { RegistryOptions } from '../config/registry_options.ts';
 import { createLog } from '../observe/log.ts';
 import { type Sidecar, startSidecar } from '../sidecar.ts';
@@ -25,7 +25,7 @@ export async function runSidecar(
   version: string,
   output: Output,
 ): Promise<number> {
-  const result = await readConfigApart(request);
+  const result = await readConfig(request);
   if (result.kind === 'problems') {
     output.err(problemsText(result.problems, output.color));
     return 2;

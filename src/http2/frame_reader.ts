@@ -35,7 +35,7 @@ export class FrameReader {
   }
 
   /** Reads the octets of `chunk` from `from` up to `end`. */
-  read(chunk: Buffer, from: number, end: number): void {
+  read(chunk: Buffer, from: number, end: number = chunk.length): void {
     const sink = this.#sink;
     let at = from;
     while (!sink.closed) {

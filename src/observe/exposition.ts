@@ -1,4 +1,4 @@
-import { type Metric, Registry } from 'prom-client';
+import type { Metric, Registry } from 'prom-client';
 import { controlCollectors, type ProcessFacts } from './control_metrics.ts';
 import { instanceCollectors } from './instance_metrics.ts';
 import { type Collectors, MetricSink } from './metric_sink.ts';
@@ -6,6 +6,9 @@ import { METRICS, type MetricName } from './metric_table.ts';
 import type { MetricsView } from './metrics_view.ts';
 import { processCollectors } from './process_metrics.ts';
 import { serviceCollectors } from './service_metrics.ts';
+
+/** https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format */
+const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
 /** The metrics as a scraper gets them. */
 export interface Exposition {
@@ -26,11 +29,24 @@ export function createExposition(view: MetricsView, facts: ProcessFacts): Exposi
     ...controlCollectors(facts),
     ...processCollectors,
   };
+  let registry: Promise<Registry> | null = null;
+  return {
+    contentType: CONTENT_TYPE,
+    async text() {
+      // Loaded by the first scrape.
+      registry ??= openRegistry(collectors, view);
+      return (await registry).metrics();
+    },
+  };
+}
+
+async function openRegistry(collectors: Collectors, view: MetricsView): Promise<Registry> {
+  const { Registry } = await import('prom-client');
   const registry = new Registry();
   for (const name of Object.keys(METRICS) as MetricName[]) {
     registry.registerMetric(metric(name, collectors, view));
   }
-  return { contentType: registry.contentType, text: () => registry.metrics() };
+  return registry;
 }
 
 /** What the registry asks of a metric: its values when it prints. */

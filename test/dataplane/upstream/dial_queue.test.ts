@@ -6,7 +6,13 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 
 function recorder() {
   const dialed: string[] = [];
-  return { dialed, item: (name: string, then = () => {}) => ({ dial: () => (dialed.push(name), then()) }) };
+  const item = (name: string, then = () => {}) => ({
+    dial() {
+      dialed.push(name);
+      then();
+    },
+  });
+  return { dialed, item };
 }
 
 test('the first is dialed at once, the others one per turn, in order', async (t) => {

@@ -125,15 +125,13 @@ test('the position outlasts changes of the set, also one that leaves nobody for 
 
 test('there is hope while a member is ready, even if full, or connecting', (t) => {
   const { fakes, subset } = setUp(3);
-  const states = (...list: string[]): void =>
-    list.forEach((state, i) => Object.assign(fakes[i] as Fake, { state, free: false }));
   for (const [list, hopeful] of [
     [['backoff', 'backoff', 'ready'], true],
     [['backoff', 'connecting', 'backoff'], true],
     [['backoff', 'backoff', 'backoff'], false],
     [['draining', 'unhealthy', 'ejected'], false],
   ] as const) {
-    states(...list);
+    for (const [i, state] of list.entries()) Object.assign(fakes[i] as Fake, { state, free: false });
     t.is(subset.hopeful, hopeful, String(list));
   }
 });
