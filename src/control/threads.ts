@@ -73,7 +73,7 @@ export class DataThreads {
    * `data_thread_failed` when a thread ends before it listens.
    */
   async start(): Promise<readonly string[]> {
-    for (let index = 0; index < this.#options.arena.threads; index++) {
+    for (let index = 0; index < this.#options.arena.threads && !this.#stopping; index++) {
       this.#threads.push({ worker: null, restarts: 0, startedAt: 0, failures: 0, listening: false });
       const addresses = await this.#launch(index);
       if (index === 0) this.#listen = addresses;

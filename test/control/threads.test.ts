@@ -17,13 +17,17 @@ function setUp(t: ExecutionContext, workers = 1) {
   const received: [thread: number, message: string][] = [];
   const script = { next: 'listen' as Behaviour };
   const routing = (): Routing => ({ routes: [], discover: false, defaultService: script.next });
+  const launched = { times: 0 };
   const threads = new DataThreads({
     entry: new URL('../support/scripted_thread.ts', import.meta.url),
     listen: ['127.0.0.1:15001'],
     arena: new CounterArena(workers),
     clock,
     log,
-    state: () => ({ routing: routing(), discoverSettings: null, services: [] }),
+    state() {
+      launched.times++;
+      return { routing: routing(), discoverSettings: null, services: [] };
+    },
     event(thread, event) {
       if (event.kind === 'log') received.push([thread, event.message]);
     },
@@ -37,6 +41,7 @@ function setUp(t: ExecutionContext, workers = 1) {
     died,
     received,
     script,
+    launched,
     crash: (thread: number) => threads.send(thread, { kind: 'routing', routing: routing() }),
     delays: () => log.lines.filter(({ level }) => level === 'error').map(({ fields }) => fields.delay_ms),
   };
@@ -74,6 +79,17 @@ test('a start fails when the last of several threads does', async (t) => {
   threads.send(0, { kind: 'service_gone', name: 'x', why: 'the test says so' });
   await t.throwsAsync(started, { code: 'data_thread_failed', message: /data thread 1/ });
   t.deepEqual(received, [[0, 'service_gone']]);
+});
+
+test('a stop in the middle of a start ends what runs and starts nothing more', async (t) => {
+  const { threads, script, launched } = setUp(t, 2);
+  script.next = 'listen_when_told';
+  const started = threads.start();
+  await eventually(() => threads.running().length === 1);
+  threads.send(0, { kind: 'service_gone', name: 'x', why: 'the test says so' });
+  await threads.stop(0);
+  await started;
+  t.deepEqual([launched.times, threads.running()], [1, []]);
 });
 
 test('a thread that dies is started again at once, and if that goes on, later and later', async (t) => {

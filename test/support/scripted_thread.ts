@@ -28,4 +28,6 @@ switch (routing.defaultService) {
     throw new Error('thrown while it started');
   case 'end':
     process.exit(0);
+    break;
+  default: // listen_when_told
 }

@@ -9,15 +9,12 @@ import {
   ENDPOINT_STATES,
   type EndpointState,
 } from '../../model/counters.ts';
-import { parseAddress, type Target } from '../../model/instance.ts';
+import { DRAIN_LIMIT, parseAddress, type Target } from '../../model/instance.ts';
 import type { EndpointRecord } from '../../model/snapshot.ts';
 import type { Candidate } from '../balancing/picker.ts';
 import type { UpstreamContext } from './context.ts';
 import type { Dialable } from './dial_queue.ts';
 import { UpstreamConnection } from './upstream_connection.ts';
-
-/** How long streams of an instance that left the registry may go on before they are cut, in milliseconds. */
-const DRAIN_LIMIT = 600_000;
 
 /** A connection that ends sooner than this after it was ready counts as a failed attempt, in milliseconds. */
 const SHORT_LIVED = 1_000;

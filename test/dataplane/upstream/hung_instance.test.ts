@@ -62,8 +62,10 @@ test('an instance that calls our PINGs too many is asked half as often from then
   app.call('shop');
   await next.next('HEADERS');
   sweep(7);
-  await next.sync();
+  // It comes after anything that the sweeps may have led to.
+  app.call('shop');
+  await next.next('HEADERS');
   t.is(PINGS(next), 0);
-  sweep(2);
+  sweep(3);
   await next.next('PING', ({ ack }) => !ack);
 });
