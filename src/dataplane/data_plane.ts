@@ -221,8 +221,11 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
       setTimeout(resolve, graceMs).unref();
     });
     await Promise.race([finished, grace]);
-    for (const listener of this.#listeners) listener.destroy('the sidecar is shutting down');
-    for (const service of this.#services.values()) service.destroy('the sidecar is shutting down');
+    const reason = 'the sidecar is shutting down';
+    // First those that wait: what the others leave free must not be given to them any more.
+    for (const service of this.#services.values()) service.refuseWaiting('shutting_down', reason);
+    for (const listener of this.#listeners) listener.destroy(reason);
+    for (const service of this.#services.values()) service.destroy(reason);
     this.deadlines.stop();
     clearInterval(this.#sweeper);
     this.#post({ kind: 'drained' });

@@ -4,6 +4,7 @@ import type { Flusher } from './flusher.ts';
 import { DEFAULT_WINDOW, ERROR, MAX_STREAM_ID, MIN_MAX_FRAME_SIZE, PREFACE } from './frame/codes.ts';
 import { FrameReader } from './frame_reader.ts';
 import type { MessageHead } from './header_rules.ts';
+import { release } from './held.ts';
 import { HeaderList } from './hpack/header_list.ts';
 import type { Limits } from './limits.ts';
 import type { ProtocolErrorToken } from './protocol_errors.ts';
@@ -86,7 +87,10 @@ export class Connection {
     this.#reader = new FrameReader(this.receiver, MIN_MAX_FRAME_SIZE);
     if (!volatile) socket.on('data', (chunk: Buffer) => this.receive(chunk));
     socket.on('error', (error: Error) => {
-      if (!this.failed) this.#closeReason = error.message;
+      if (this.failed) return;
+      this.#closeReason = error.message;
+      // Now, not when the socket has closed: nothing must be written to it in between.
+      this.#lose();
     });
     socket.on('end', () => this.#onPeerEnded());
     socket.on('close', () => this.#onSocketClosed());
@@ -163,10 +167,20 @@ export class Connection {
     if (stream.writable) this.sender.trailers(stream, list);
   }
 
-  /** Sends DATA; `source` is the stream it came from, which is credited when the socket took it (at once if it is dropped). */
-  data(stream: Stream, buf: Buffer, start: number, end: number, endStream: boolean, source: Stream | null): void {
-    if (stream.writable) this.sender.data(stream, buf, start, end, endStream, source);
-    else if (source !== null) source.connection.credit(source, end - start);
+  /** Sends DATA; `source` is the stream it came from, which is credited when the socket took it (at once if it is dropped); `held` (`held.ts`): its
+   * connection has been credited before. */
+  data(
+    stream: Stream,
+    buf: Buffer,
+    start: number,
+    end: number,
+    endStream: boolean,
+    source: Stream | null,
+    held = false,
+  ): void {
+    if (stream.writable) return this.sender.data(stream, buf, start, end, endStream, source, held);
+    if (held) release(end - start);
+    if (source !== null) creditWritten(source, held ? start - end : end - start);
   }
 
   /** Ends a stream with RST_STREAM. The owner asked, so it is not told `onReset`. */
@@ -402,22 +416,22 @@ export class Connection {
 
   /** A half-closed HTTP/2 connection is of no use to either side, and Node does not write to a socket whose peer has ended. */
   #onPeerEnded(): void {
-    if (!this.failed) {
-      this.failed = true;
-      this.draining = true;
-      this.#dropStreams();
-      this.sender.discard();
-    }
+    if (!this.failed) this.#lose();
     this.#socket.end();
+  }
+
+  /** The other end is gone: every open stream is told, and nothing is written any more. */
+  #lose(): void {
+    this.failed = true;
+    this.draining = true;
+    this.#dropStreams();
+    this.sender.discard();
   }
 
   #onSocketClosed(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.failed = true;
-    this.draining = true;
-    this.#dropStreams();
-    this.sender.discard();
+    this.#lose();
     this.owner.onClosed(this.#closeReason);
   }
 }

@@ -180,13 +180,22 @@ export class Sender {
    * DATA, as far as the windows allow; the rest waits on the stream. `source`, the stream that the octets came from, gets its
    * credit when they have been written. `buf` must stay unchanged.
    */
-  data(stream: Stream, buf: Buffer, start: number, end: number, endStream: boolean, source: Stream | null): void {
+  data(
+    stream: Stream,
+    buf: Buffer,
+    start: number,
+    end: number,
+    endStream: boolean,
+    source: Stream | null,
+    held: boolean,
+  ): void {
     let from = start;
     if (stream.waiting === null) {
-      from = this.#sendNow(stream, buf, start, end, endStream, source, false);
+      from = this.#sendNow(stream, buf, start, end, endStream, source, held);
+      if (held) release(from - start);
       if (from === end) return;
     }
-    if (from < end) this.#wait(stream, buf, from, end, source);
+    if (from < end) this.#wait(stream, buf, from, end, source, held);
     if (endStream) stream.waitingEnd = true;
   }
 
@@ -298,12 +307,15 @@ export class Sender {
     return at;
   }
 
-  #wait(stream: Stream, buf: Buffer, start: number, end: number, source: Stream | null): void {
+  #wait(stream: Stream, buf: Buffer, start: number, end: number, source: Stream | null, heldBefore: boolean): void {
     // A small piece must not keep a whole read buffer alive: what is held is what the windows account for.
     const volatile = source?.connection.volatile === true;
     const copied = volatile || (end - start < COPY_WAITING_BELOW && buf.length > 2 * (end - start));
-    const held = source !== null && hold(end - start);
-    if (held) source.connection.creditConnection(end - start);
+    let held = heldBefore;
+    if (!held && source !== null && hold(end - start)) {
+      held = true;
+      source.connection.creditConnection(end - start);
+    }
     const data = copied
       ? { buf: Buffer.from(buf.subarray(start, end)), start: 0, end: end - start, source, held }
       : { buf, start, end, source, held };

@@ -3,6 +3,7 @@ import type { WheelEntry } from '../../base/timer_wheel.ts';
 import { statusFromHttp, statusFromReset } from '../../grpc/status.ts';
 import { ERROR } from '../../http2/frame/codes.ts';
 import type { MessageHead } from '../../http2/header_rules.ts';
+import { hold, release } from '../../http2/held.ts';
 import type { HeaderList } from '../../http2/hpack/header_list.ts';
 import type { Stream } from '../../http2/streams/stream.ts';
 import { add, NO_GRPC_STATUS, SERVICE, UPSTREAM_RESULTS, type UpstreamResult } from '../../model/counters.ts';
@@ -30,6 +31,8 @@ import { sendReply } from './unrouted.ts';
 
 /** How long a request waits for an instance when nothing else bounds it, in milliseconds: a dial's time limit, and some. */
 const WAIT_LIMIT = 6_000;
+/** A timeout below this is one that has passed, as grpc-go says it with `0n` or `1n`; in milliseconds. */
+const EXPIRED = 0.001;
 /** Sidecars that a request may go through: more is a circle. */
 const MAX_HOPS = 10;
 /** What is counted for a request whose client went away before the answer: nginx's code for it. */
@@ -81,12 +84,14 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
   readonly #body = new ReplayBuffer();
   /** Octets of the body that have been given to an attempt, and so credited to the client. */
   #credited = 0;
-  /** Octets of the body that came while the request waited: of their credit, only the stream's part is still owed. */
-  #held = 0;
+  /** Octets of the body whose connection credit has been given back: those, and the ones after them that are held (`held.ts`). */
+  #settled = 0;
   #requestEnded: boolean;
   #requestTrailers: HeaderList | null = null;
-  /** The overall deadline, 0 when there is none. */
-  #deadline: number;
+  /** The client's timeout or the service's, whichever is shorter, in milliseconds; null when there is none. */
+  #timeout: number | null = null;
+  /** When that is over on the turn clock, 0 when there is none. */
+  #deadline = 0;
   /** Until when this attempt may wait for an instance; 0 while it has not begun to. */
   #waitUntil = 0;
   #unprocessedRetries = 0;
@@ -107,28 +112,41 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
     this.#context = context;
     this.#requestEnded = requestEnded;
     this.arrivedAt = context.clock.now();
-    const own = service.settings.timeout;
-    const timeout = own !== null && (view.timeout === null || own < view.timeout) ? own : view.timeout;
-    this.#deadline = timeout === null ? 0 : this.arrivedAt + timeout;
   }
 
   /** Takes the request on: finds an instance, waits for one, or answers. */
   start(): void {
     const service = this.service;
+    if (!this.#enter()) return;
+    if (this.view.hops >= MAX_HOPS) return this.refuse('no_route', describeLoop(service.name, this.view.hops));
+    this.reselect();
+  }
+
+  /** Counts the request in its service, under the service's limits and timeout; false when there is no room. */
+  #enter(): boolean {
+    const service = this.service;
     service.inFlight++;
     add(service.block, SERVICE.IN_FLIGHT, 1);
     const limit = service.settings.limits.requests;
     if (service.inFlight > limit) {
-      return this.refuse('overloaded', describeTooMany(service.name, limit));
+      this.refuse('overloaded', describeTooMany(service.name, limit));
+      return false;
     }
-    if (this.view.hops >= MAX_HOPS) return this.refuse('no_route', describeLoop(service.name, this.view.hops));
+    const own = service.settings.timeout;
+    const client = this.view.timeout;
+    this.#timeout = own !== null && (client === null || own < client) ? own : client;
+    this.#deadline = this.#timeout === null ? 0 : this.arrivedAt + this.#timeout;
+    if (this.#timeout !== null && this.#timeout < EXPIRED) {
+      this.refuse('deadline', describeDeadline(service.name, null, 'client', 0, 0));
+      return false;
+    }
     if (this.#deadline > 0) this.#context.deadlines.schedule(this, this.#deadline);
-    this.reselect();
+    return true;
   }
 
   /** Chooses among the instances there are now. */
   reselect(): void {
-    if (this.service.isVacant) this.#moveToSecondChoice();
+    if (this.service.isVacant && !this.#moveToSecondChoice()) return;
     const service = this.service;
     const selected = service.select(this.view.version(service.settings.version.header));
     if (selected instanceof Refusal) return this.refuse(selected.reason, selected.message);
@@ -137,14 +155,14 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
     else this.#wait(selected);
   }
 
-  #moveToSecondChoice(): void {
+  /** The service has nobody: the request goes to the default service, if it may. False when it has been refused there. */
+  #moveToSecondChoice(): boolean {
     const other = this.#context.router.secondChoice(this.view);
-    if (other === null || other === this.service) return;
+    if (other === null || other === this.service) return true;
     this.service.inFlight--;
     add(this.service.block, SERVICE.IN_FLIGHT, -1);
     this.service = other;
-    other.inFlight++;
-    add(other.block, SERVICE.IN_FLIGHT, 1);
+    return this.#enter();
   }
 
   #wait(subset: Subset): void {
@@ -166,6 +184,7 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
     if (connection === null) return this.refuse('no_healthy', `instance ${endpoint.id} was lost while it was chosen`);
     this.endpoint = endpoint;
     this.#waitUntil = 0;
+    this.waitOrder = 0;
     this.attempts++;
     this.#attempting = true;
     this.state = EXCHANGE.SENT;
@@ -180,8 +199,9 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
     else this.#context.deadlines.cancel(this);
     if (body.octets > 0) {
       const ends = this.#requestEnded && this.#requestTrailers === null;
-      body.send(up, ends, this.down, this.#credited, this.#held);
+      body.send(up, ends, this.down, this.#credited, this.#settled);
       this.#credited = body.octets;
+      this.#settled = body.octets;
       if (body.octets > REPLAY_LIMIT) body.release();
     }
     if (this.#requestTrailers !== null) up.connection.trailers(up, this.#requestTrailers);
@@ -190,9 +210,9 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
   /** The headers as they came, with what is left of the deadline when some of it has been spent here. */
   #outgoingHeaders(): HeaderList {
     const view = this.view;
-    if (this.#deadline === 0 || !view.isGrpc) return view.forward;
+    const timeout = this.#timeout;
+    if (timeout === null || !view.isGrpc) return view.forward;
     const waited = this.#context.clock.now() - this.arrivedAt;
-    const timeout = this.#deadline - this.arrivedAt;
     // Less than a millisecond is not worth a header block that was never sent before.
     if (waited < 1) return timeout === view.timeout ? view.forward : view.forwardWithin(timeout);
     return view.forwardWithin(Math.max(0, timeout - waited));
@@ -204,10 +224,13 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
     if (endStream) this.#requestEnded = true;
     const up = this.up;
     if (this.state === EXCHANGE.WAITING) {
-      // The stream's window bounds what waits here; the connection's must not, for the streams beside it.
-      this.down.connection.creditConnection(end - start);
+      // The stream's window bounds what waits here; the connection's should not, for the streams beside it.
+      const before = this.#body.octets;
       this.#body.add(buf, start, end);
-      this.#held = this.#body.octets;
+      if (this.#settled === before && hold(end - start)) {
+        this.down.connection.creditConnection(end - start);
+        this.#settled = this.#body.octets;
+      }
       return;
     }
     if (up === null) return this.down.connection.credit(this.down, end - start);
@@ -215,6 +238,7 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
       if (this.#body.octets + end - start > REPLAY_LIMIT) this.#body.release();
       else this.#body.add(buf, start, end);
       this.#credited = this.#body.octets;
+      this.#settled = this.#body.octets;
     }
     up.connection.data(up, buf, start, end, endStream, this.down);
   }
@@ -336,8 +360,7 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
     const now = this.#context.clock.now();
     const service = this.service.name;
     if (this.#deadline > 0 && now >= this.#deadline - 1) {
-      const of =
-        this.view.timeout !== null && this.#deadline - this.arrivedAt >= this.view.timeout ? 'client' : 'service';
+      const of = this.#timeout === this.view.timeout ? 'client' : 'service';
       const after = now - this.arrivedAt;
       return this.refuse('deadline', describeDeadline(service, this.endpoint?.id ?? null, of, after, this.attempts));
     }
@@ -393,10 +416,19 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
     this.service.stopWaiting(this);
     this.state = EXCHANGE.DONE;
     this.#context.deadlines.cancel(this);
-    this.#body.release();
+    this.#dropBody();
     this.service.inFlight--;
     add(this.service.block, SERVICE.IN_FLIGHT, -1);
     this.#context.afterFlush(this);
+  }
+
+  /** What of the body has waited in vain: the credit that is still owed for it goes back. */
+  #dropBody(): void {
+    if (this.#settled > this.#credited) release(this.#settled - this.#credited);
+    const owed = this.#body.octets - this.#settled;
+    if (owed > 0) this.down.connection.creditConnection(owed);
+    this.#credited = this.#settled = this.#body.octets;
+    this.#body.release();
   }
 
   /** What this exchange wrote in this turn has been handed to the kernel, at `now`. */

@@ -49,18 +49,31 @@ export class ReplayBuffer {
 
   /**
    * Sends all of it on `to`. The first `credited` octets were given to an attempt before, which has settled their credit; of the rest,
-   * up to `held`, `source` is owed the stream's part, and gets it now: they are ours no longer.
+   * `source` is owed the stream's part up to `settled`, and all of it from there on.
    */
-  send(to: Stream, endStream: boolean, source: Stream, credited: number, held: number): void {
-    if (held > credited) source.connection.creditStream(source, held - credited);
+  send(to: Stream, endStream: boolean, source: Stream, credited: number, settled: number): void {
+    let sent = 0;
     const more = this.#more;
     if (this.#buf !== null) {
-      to.connection.data(to, this.#buf, this.#start, this.#end, endStream && more === null, null);
+      const owed = credited === 0 ? source : null;
+      to.connection.data(
+        to,
+        this.#buf,
+        this.#start,
+        this.#end,
+        endStream && more === null,
+        owed,
+        owed !== null && settled > 0,
+      );
+      sent = this.#end - this.#start;
     }
     if (more === null) return;
     for (let i = 0; i < more.length; i++) {
       const piece = more[i] as Buffer;
-      to.connection.data(to, piece, 0, piece.length, endStream && i === more.length - 1, null);
+      const owed = sent >= credited ? source : null;
+      const last = endStream && i === more.length - 1;
+      to.connection.data(to, piece, 0, piece.length, last, owed, owed !== null && sent < settled);
+      sent += piece.length;
     }
   }
 

@@ -5,6 +5,9 @@ import type { RequestView } from './request_view.ts';
 /** Hosts that are never a service to look up: the sidecar's own names, and IP addresses. */
 const NOT_A_SERVICE = /^(localhost|\d+\.\d+\.\d+\.\d+|\[.*\]|)$/;
 
+/** The longest host name there is (RFC 1035 section 2.3.4): nobody is asked for anything longer. */
+const LONGEST_NAME = 253;
+
 /** Where the router finds services, and asks for ones it has never heard of. */
 export interface ServiceDirectory {
   get(name: string): ServiceUpstream | undefined;
@@ -70,7 +73,7 @@ export class Router {
     const known = this.#directory.get(view.host);
     // A discovered name that turned out to have no instances is no answer while a default is there.
     if (known !== undefined && !(known.isVacant && fallback !== null)) return known;
-    if (known === undefined && this.#routing.discover && !NOT_A_SERVICE.test(view.host)) {
+    if (known === undefined && this.#canDiscover(view.host) && !NOT_A_SERVICE.test(view.host)) {
       return this.#directory.discover(view.host);
     }
     return fallback === null ? null : this.#named(fallback);
@@ -79,6 +82,10 @@ export class Router {
   #named(name: string): ServiceUpstream | null {
     const known = this.#directory.get(name);
     if (known !== undefined) return known;
-    return this.#routing.discover ? this.#directory.discover(name) : null;
+    return this.#canDiscover(name) ? this.#directory.discover(name) : null;
+  }
+
+  #canDiscover(name: string): boolean {
+    return this.#routing.discover && name.length <= LONGEST_NAME;
   }
 }

@@ -4,6 +4,7 @@ import {
   type Block,
   CONNECT_RESULTS,
   CONNECTION_STATES,
+  type ConnectionState,
   type ConnectResult,
   ENDPOINT,
   ENDPOINT_STATES,
@@ -195,22 +196,20 @@ export class Endpoint implements Candidate, Dialable {
     }
   }
 
-  connectionClosed(connection: UpstreamConnection, wasReady: boolean, failure: ConnectResult, reason: string): void {
+  /** `was` is the state that the connection ended in. */
+  connectionClosed(connection: UpstreamConnection, was: ConnectionState, failure: ConnectResult, reason: string): void {
     this.#connections = this.#connections.filter((other) => other !== connection);
     if (this.#current === connection) this.#current = null;
     this.connectionChanged();
     if (this.state === 'draining') return this.#goneIfIdle();
-    const short = !wasReady || connection.age < SHORT_LIVED;
-    if (!wasReady) this.#count(failure);
+    if (was === 'connecting') this.#count(failure);
     if (this.#connections.some((other) => other.state === 'ready')) {
-      // One more than before was tried, and did not last.
-      if (short) this.#moreAt = this.#context.clock.now() + this.#delay(++this.#moreFailures);
-      else this.#moreFailures = 0;
+      if (was === 'connecting') this.#moreLater();
+      else if (was === 'ready') this.#replace(connection.age, reason);
       return;
     }
-    if (wasReady) {
-      if (this.state !== 'ready') return;
-      this.#replace(connection.age, reason);
+    if (was !== 'connecting') {
+      if (this.state === 'ready') this.#replace(connection.age, reason);
     } else {
       this.failures++;
       this.lastError = reason;
@@ -224,8 +223,10 @@ export class Endpoint implements Candidate, Dialable {
    */
   #replace(age: number, reason: string): void {
     const ready = this.#connections.some((connection) => connection.state === 'ready');
-    if (!ready) this.lastError = reason;
-    if (!ready && age < SHORT_LIVED) {
+    if (ready && age < SHORT_LIVED) return this.#moreLater();
+    if (ready) this.#moreFailures = 0;
+    else this.lastError = reason;
+    if (age < SHORT_LIVED) {
       this.failures = this.#failuresBefore + 1;
       return this.#backOff();
     }
@@ -235,6 +236,11 @@ export class Endpoint implements Candidate, Dialable {
     this.#setState('connecting');
     this.#context.onEndpointState(this, reason);
     this.#owner.endpointChanged(this);
+  }
+
+  /** One connection more than before was tried, and did not last. */
+  #moreLater(): void {
+    this.#moreAt = this.#context.clock.now() + this.#delay(++this.#moreFailures);
   }
 
   #delay(failures: number): number {

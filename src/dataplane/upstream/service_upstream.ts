@@ -177,7 +177,8 @@ export class ServiceUpstream implements EndpointOwner {
         `service "${this.name}" has ${limit} requests waiting for an instance, which is the limit (limits.pending)`,
       );
     }
-    subset.queue.push(request, arrivals++);
+    // Whoever chooses again keeps its place.
+    subset.queue.push(request, request.waitOrder === 0 ? ++arrivals : request.waitOrder);
     this.#pending++;
     add(this.block, SERVICE.PENDING, 1);
     return null;
@@ -224,6 +225,12 @@ export class ServiceUpstream implements EndpointOwner {
     for (const endpoint of this.#sorted) endpoint.drain();
     this.#endpoints.clear();
     this.#sorted = [];
+  }
+
+  /** Whoever waits is told so and waits no longer. */
+  refuseWaiting(reason: Reason, message: string): void {
+    const refusal = new Refusal(reason, message);
+    for (const subset of this.#subsets()) this.#refuseAll(subset, refusal);
   }
 
   destroy(reason: string): void {
@@ -283,15 +290,15 @@ export class ServiceUpstream implements EndpointOwner {
   /** Requests that waited for the first answer, or for a version that left, choose among what there is now. */
   #reselectWaiting(): void {
     if (this.#pending === 0 || (!this.known && this.#gone === null)) return;
+    const waiting: WaitingRequest[] = [];
     for (const subset of this.#subsets()) {
-      // Each may come back to the end of this very queue: one pass over those that stand in it now.
-      for (let left = subset.queue.length; left > 0; left--) {
-        const waiter = subset.queue.head;
-        if (waiter === null) break;
+      for (let waiter = subset.queue.head; waiter !== null; waiter = subset.queue.head) {
         this.stopWaiting(waiter as WaitingRequest);
-        (waiter as WaitingRequest).reselect();
+        waiting.push(waiter as WaitingRequest);
       }
     }
+    waiting.sort((a, b) => a.waitOrder - b.waitOrder);
+    for (const request of waiting) request.reselect();
   }
 }
 

@@ -146,9 +146,10 @@ export class UpstreamConnection implements ConnectionOwner {
 
   onClosed(reason: string): void {
     clearTimeout(this.#connectTimer);
-    const wasReady = this.state === 'ready' || this.state === 'draining';
+    const was = this.state;
+    if (was === 'closed') return;
     this.state = 'closed';
-    this.#endpoint.connectionClosed(this, wasReady, this.#failure, this.#reason || reason);
+    this.#endpoint.connectionClosed(this, was, this.#failure, this.#reason || reason);
   }
 
   #become(state: ConnectionState): void {

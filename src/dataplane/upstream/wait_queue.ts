@@ -1,7 +1,7 @@
 /** What can wait: carries the links itself. */
 export interface Waiter {
   waitsIn: WaitQueue | null;
-  /** Order of arrival over all queues of a thread. */
+  /** Order of arrival over all queues of a thread; 0 until it waits for the first time. */
   waitOrder: number;
   waitPrevious: Waiter | null;
   waitNext: Waiter | null;
@@ -13,14 +13,19 @@ export class WaitQueue {
   #tail: Waiter | null = null;
   length = 0;
 
+  /** Puts `waiter` where its order belongs: at the end, unless it had waited elsewhere before. */
   push(waiter: Waiter, order: number): void {
+    let before = this.#tail;
+    while (before !== null && before.waitOrder > order) before = before.waitPrevious;
+    const after = before === null ? this.head : before.waitNext;
     waiter.waitsIn = this;
     waiter.waitOrder = order;
-    waiter.waitPrevious = this.#tail;
-    waiter.waitNext = null;
-    if (this.#tail === null) this.head = waiter;
-    else this.#tail.waitNext = waiter;
-    this.#tail = waiter;
+    waiter.waitPrevious = before;
+    waiter.waitNext = after;
+    if (before === null) this.head = waiter;
+    else before.waitNext = waiter;
+    if (after === null) this.#tail = waiter;
+    else after.waitPrevious = waiter;
     this.length++;
   }
 
