@@ -8,6 +8,7 @@ import type { Log } from './base/log.ts';
 import type { Config } from './config/config.ts';
 import { redact } from './config/redact.ts';
 import { Cluster, type ClusterChange } from './control/cluster/cluster.ts';
+import { isEmpty } from './control/cluster/diff.ts';
 import { Discovery } from './control/cluster/discovery.ts';
 import { TroubleLog } from './control/cluster/trouble_log.ts';
 import { CounterArena } from './control/counters.ts';
@@ -85,6 +86,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const changed = (change: ClusterChange): void => {
     feed.change(change);
     logChange(log, change);
+    if (!change.known) return;
     waiting.delete(change.name);
     if (waiting.size === 0) onSettled();
   };
@@ -244,7 +246,8 @@ function emptyProtectionOf(config: Config, registry: string): number {
   return options !== undefined && 'emptyProtection' in options ? (options.emptyProtection ?? 0) : 0;
 }
 
-function logChange(log: Log, { name, diff, instances, stale }: ClusterChange): void {
+function logChange(log: Log, { name, diff, instances }: ClusterChange): void {
+  if (isEmpty(diff)) return;
   const addresses = (list: readonly { address: string }[]): string | undefined =>
     list.length === 0
       ? undefined
@@ -252,12 +255,12 @@ function logChange(log: Log, { name, diff, instances, stale }: ClusterChange): v
           .slice(0, 5)
           .map(({ address }) => address)
           .join(' ') + (list.length > 5 ? ` and ${list.length - 5} more` : '');
-  log.info('The instances of a service changed.', {
+  const now = instances.length === 1 ? '1 instance' : `${instances.length} instances`;
+  log.info(`Service "${name}" has ${now} now.`, {
     service: name,
     joined: addresses(diff.added),
     changed: addresses(diff.changed),
     left: addresses(diff.removed),
     instances: instances.length,
-    stale: stale || undefined,
   });
 }

@@ -60,6 +60,7 @@ function snapshot(change: Partial<ServiceSnapshot>): ServiceSnapshot {
     upsert: [],
     remove: [],
     known: true,
+    trouble: null,
     updatedAt: 1,
     ...change,
   };

@@ -26,6 +26,7 @@ export interface FedService {
   readonly known: boolean;
   readonly stale: boolean;
   readonly updatedAt: number;
+  readonly trouble: string | null;
 }
 
 export interface FeedOptions {
@@ -74,6 +75,7 @@ export class Feed {
       known: false,
       stale: false,
       updatedAt: 0,
+      trouble: null,
     };
     this.#services.set(name, service);
     this.#options.broadcast({ kind: 'service', snapshot: snapshotOf(service) });
@@ -101,8 +103,8 @@ export class Feed {
     const remove = change.diff.removed.map(({ address }) => address);
     for (const address of remove) this.#leave(instances, address);
 
-    const { known, stale, updatedAt } = change;
-    const service: FedService = { ...before, versions, instances, known, stale, updatedAt };
+    const { known, stale, updatedAt, trouble } = change;
+    const service: FedService = { ...before, versions, instances, known, stale, updatedAt, trouble };
     this.#services.set(service.name, service);
     this.#options.broadcast({
       kind: 'service',
@@ -233,8 +235,8 @@ function rangesOf(versions: VersionRanges): Record<string, Range> {
 }
 
 function snapshotOf(service: FedService): ServiceSnapshot {
-  const { name, settings, counters, versions, known, updatedAt } = service;
-  return { name, settings, counters, versions, full: true, upsert: [], remove: [], known, updatedAt };
+  const { name, settings, counters, versions, known, updatedAt, trouble } = service;
+  return { name, settings, counters, versions, full: true, upsert: [], remove: [], known, updatedAt, trouble };
 }
 
 function keyOf(range: Range): string {

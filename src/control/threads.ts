@@ -211,14 +211,27 @@ function threadFailed(index: number, reason: string): OutriggerError {
 }
 
 function listenFailed(address: string, code: string, message: string): OutriggerError {
+  const port = /:(\d+)$/.exec(address)?.[1];
+  const change = 'choose another address with "listen" (--listen)';
+  const words: Record<string, string> = {
+    EADDRINUSE: 'the address is in use',
+    EACCES: 'permission denied',
+    EADDRNOTAVAIL: 'this machine has no such address',
+  };
   const hints: Record<string, string> = {
-    EADDRINUSE: `something else listens there: "ss -ltnp" names it; or choose another address with "listen" (--listen)`,
-    EACCES: 'ports below 1024 need a privilege: choose a higher one with "listen" (--listen)',
-    EADDRNOTAVAIL: 'this machine has no such address: check "listen" (--listen)',
+    EADDRINUSE:
+      port === undefined
+        ? `"ss -lxp" shows which process serves the socket: end it, or ${change}`
+        : `"ss -ltnp 'sport = :${port}'" shows which process holds the port: end it, or ${change}`,
+    EACCES:
+      port === undefined
+        ? `make the directory writable for this user, or ${change}`
+        : 'ports below 1024 need a privilege: choose a higher one with "listen" (--listen)',
+    EADDRNOTAVAIL: 'check "listen" (--listen)',
     ENOTSOCK:
       'only a socket that nobody uses is replaced: move the file away, or choose another path with "listen" (--listen)',
   };
-  return new OutriggerError('listen_failed', `cannot listen on ${address}: ${message}`, {
+  return new OutriggerError('listen_failed', `cannot listen on ${address}: ${words[code] ?? message}`, {
     hint: hints[code] ?? 'check "listen" (--listen)',
   });
 }

@@ -123,6 +123,7 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
         remove: [],
         known: false,
         updatedAt: 0,
+        trouble: null,
       },
       this,
     );
@@ -170,17 +171,21 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
   onGoaway(endpoint: Endpoint, code: number, debug: string): void {
     if (code === 0) return;
     if (code === ERROR.ENHANCE_YOUR_CALM && debug.startsWith('too_many_pings')) endpoint.pingLess();
-    this.#log('warn', 'instance closes a connection with an error', {
+    this.#log('warn', `Instance ${endpoint.id} closes a connection with an error.`, {
       instance: endpoint.id,
       code: errorName(code),
       debug: debug.replace(/[^\x20-\x7e]/g, '?'),
     });
   }
 
-  onEndpointState(endpoint: Endpoint, detail: string): void {
-    const level = endpoint.state === 'ready' ? 'debug' : 'warn';
-    const what = endpoint.state === 'ready' ? 'instance connected' : 'instance lost';
-    this.#log(level, what, { instance: endpoint.id, state: endpoint.state, detail, failures: endpoint.failures });
+  onEndpointState(service: string, endpoint: Endpoint, detail: string): void {
+    const { id, state, failures } = endpoint;
+    const fields = { service, instance: id, detail, failures };
+    if (state === 'ready')
+      this.#log(endpoint.recovered ? 'info' : 'debug', `Connected to instance ${id} of service "${service}".`, fields);
+    else if (state === 'connecting') {
+      this.#log('info', `The connection to instance ${id} of service "${service}" ended: connecting again.`, fields);
+    } else this.#log('warn', `Cannot connect to instance ${id} of service "${service}".`, fields);
   }
 
   onEndpointGone(service: string, endpoint: Endpoint): void {
@@ -192,7 +197,7 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
     });
   }
 
-  #log(level: 'debug' | 'warn', message: string, fields: Record<string, string | number>): void {
+  #log(level: 'debug' | 'info' | 'warn', message: string, fields: Record<string, string | number>): void {
     this.#post({ kind: 'log', level, message, fields });
   }
 

@@ -30,6 +30,8 @@ export interface ServiceSnapshot {
   readonly known: boolean;
   /** When the registry last confirmed the set, in epoch milliseconds; 0 if never. */
   readonly updatedAt: number;
+  /** What is wrong with the registry, for messages; null when it answers. */
+  readonly trouble: string | null;
 }
 
 /** Control plane to data thread. */

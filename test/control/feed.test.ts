@@ -37,6 +37,7 @@ function setUp() {
       name: 'book',
       known: true,
       stale: false,
+      trouble: null,
       updatedAt: clock.now(),
       instances,
       diff: diff(before, instances),

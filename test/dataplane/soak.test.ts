@@ -12,6 +12,8 @@ import { seeded } from '../support/seeded.ts';
 
 const REQUESTS = 1_000;
 const OPEN_AT_ONCE = 100;
+/** So that some requests have to wait for a free stream. */
+const FEW_CONNECTIONS = { limits: { connectionsPerInstance: 1 } };
 /** All that may wait in one thread (`held.ts`). */
 const MAX_HELD = 64 * 1024 * 1024;
 const SIZES = [0, 1, 50, 5_000, 20_000, 70_000, 150_000, 300_000];
@@ -76,9 +78,9 @@ function answer(request: Received, instance: Instance, dice: Dice): void {
 
 async function instances(t: ExecutionContext, dice: Dice): Promise<Instance[]> {
   const limits: Partial<Limits>[] = [
-    { maxConcurrentStreams: 10 },
-    { maxConcurrentStreams: 50, streamWindow: 65_535 },
-    { connectionWindow: 300_000, streamWindow: 100_000 },
+    { maxConcurrentStreams: 3 },
+    { maxConcurrentStreams: 6, streamWindow: 65_535 },
+    { maxConcurrentStreams: 12, connectionWindow: 300_000, streamWindow: 100_000 },
   ];
   const all: Instance[] = [];
   for (const limit of limits) {
@@ -126,6 +128,7 @@ function shuffle(plane: Plane, all: readonly Instance[], dice: Dice): void {
   plane.tell(
     'shop',
     some.map(({ address }) => ({ address, version: dice.pick(['v1', 'v2']) })),
+    FEW_CONNECTIONS,
   );
 }
 
@@ -137,7 +140,7 @@ for (const seed of [1, 2]) {
       const plane = await startPlane(t);
       const all = await instances(t, dice);
       const everyone = all.map(({ address }, i) => ({ address, version: i === 0 ? 'v1' : 'v2' }));
-      const counters = await plane.serve('shop', everyone);
+      const counters = await plane.serve('shop', everyone, FEW_CONNECTIONS);
       const apps = [
         await startApp(t, plane),
         await startApp(t, plane, { limits: { streamWindow: 65_535 } }),
@@ -145,6 +148,7 @@ for (const seed of [1, 2]) {
       ];
       const calls: Call[] = [];
       let open: Call[] = [];
+      let waited = 0;
       while (calls.length < REQUESTS) {
         open = open.filter(({ over }) => !over);
         const burst = open.length > OPEN_AT_ONCE ? 0 : 1 + dice.below(10);
@@ -158,9 +162,11 @@ for (const seed of [1, 2]) {
         // The event loop turns, so that what was written is read.
         await delay(burst === 0 ? 1 : 0);
         if (dice.chance(0.01)) shuffle(plane, all, dice);
+        waited = Math.max(waited, counters.pending);
       }
-      plane.tell('shop', everyone);
+      plane.tell('shop', everyone, FEW_CONNECTIONS);
 
+      t.true(waited > 10, `at most ${waited} requests waited at once`);
       await eventually(() => calls.every(({ over }) => over));
       await eventually(() => counters.inFlight + counters.pending + counters.upstreamInFlight === 0);
       // Each is counted once, when its answer has been written.

@@ -23,6 +23,7 @@ export interface ServiceOptions extends Partial<Omit<ServiceSettings, 'limits'>>
   readonly limits?: Partial<ServiceSettings['limits']>;
   /** False: the registry has not answered yet. */
   readonly known?: boolean;
+  readonly trouble?: string;
 }
 
 const SETTINGS: ServiceSettings = {
@@ -59,7 +60,7 @@ export class Plane {
 
   /** The whole set of a service's instances, as after an answer of its registry. Gives the service's counters. */
   tell(name: string, instances: readonly Registered[], options: ServiceOptions = {}): PlaneCounters {
-    const { known = true, limits, ...settings } = options;
+    const { known = true, trouble = null, limits, ...settings } = options;
     let counters = this.#services.get(name);
     if (counters === undefined) {
       counters = new PlaneCounters(this.#arena);
@@ -83,6 +84,7 @@ export class Plane {
         upsert,
         remove: [],
         known,
+        trouble,
         updatedAt: known ? Date.now() : 0,
       },
     });

@@ -9,6 +9,8 @@ export interface ScriptedRegistry extends Registry {
   readonly watches: ReadonlyMap<string, { readonly query: RegistryQuery; readonly listener: RegistryListener }>;
   set(service: string, instances: readonly Instance[], bad?: readonly BadRecord[]): void;
   fail(service: string, code: string): void;
+  /** What `check` says from now on; null at first. */
+  checked: OutriggerError | null;
 }
 
 export function scriptedRegistry(name = 'main'): ScriptedRegistry {
@@ -33,6 +35,10 @@ export function scriptedRegistry(name = 'main'): ScriptedRegistry {
     },
     set: (service, instances, bad = []) => listenerOf(service).set({ instances, bad }),
     fail: (service, code) => listenerOf(service).error(new OutriggerError(code, `${code} happened`, { hint: 'wait' })),
+    checked: null,
+    async check() {
+      return this.checked;
+    },
     async close() {
       watches.clear();
     },

@@ -18,9 +18,11 @@ export interface Membership {
   /** When the registry last told a set, in epoch milliseconds; 0 if never. The age of what is known is `clock.now()` minus this. */
   readonly updatedAt: number;
   readonly instances: readonly Instance[];
+  /** Why the registry does not confirm the set, or has not told any; null when it has. */
+  readonly trouble: string | null;
 }
 
-/** A membership that just changed, and how. The diff is empty when only `known` or `stale` changed. */
+/** A membership that just changed, and how. The diff is empty when only `known`, `stale` or `trouble` changed. */
 export interface ClusterChange extends Membership {
   readonly diff: SetDiff;
 }
@@ -64,7 +66,7 @@ export class Cluster {
     this.registry = registry;
     this.query = query;
     this.#deps = deps;
-    this.#membership = { name: this.name, known: false, stale: false, updatedAt: 0, instances: [] };
+    this.#membership = { name: this.name, known: false, stale: false, updatedAt: 0, instances: [], trouble: null };
     this.#badRecords = new BadRecords(this.name, registry.name, deps.log);
     this.#protection = new EmptyProtection(emptyProtection, deps.clock, (instances) => this.#take(instances));
     this.#watch = registry.watch(query, {
@@ -123,8 +125,8 @@ export class Cluster {
     this.#setError(error);
     // An empty answer from a registry that then fails is not confirmed by it.
     this.#protection.forget();
-    if (!this.#membership.known || this.#membership.stale) return;
-    this.#change({ ...this.#membership, stale: true });
+    if (this.#membership.stale) return;
+    this.#change({ ...this.#membership, stale: this.#membership.known, trouble: error.message });
   }
 
   /** Every failed attempt says the same: told when it begins, when the reason changes, and when it is over. */
@@ -141,14 +143,15 @@ export class Cluster {
 
   #take(instances: readonly Instance[]): void {
     const updatedAt = this.#deps.clock.now();
-    this.#change({ name: this.name, known: true, stale: false, updatedAt, instances });
+    this.#change({ name: this.name, known: true, stale: false, updatedAt, instances, trouble: null });
   }
 
   #change(now: Membership): void {
     const before = this.#membership;
     const difference = diff(before.instances, now.instances);
     this.#membership = now;
-    if (isEmpty(difference) && before.known === now.known && before.stale === now.stale) return;
+    const same = before.known === now.known && before.stale === now.stale && before.trouble === now.trouble;
+    if (same && isEmpty(difference)) return;
     this.#deps.changed({ ...now, diff: difference });
   }
 

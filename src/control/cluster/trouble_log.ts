@@ -29,7 +29,7 @@ export class TroubleLog {
     if (services > 0) this.#services.set(key, services);
     else this.#services.delete(key);
     if (!cured) return;
-    const level = services === 0 ? 'info' : 'debug';
-    this.#log[level]('The registry answers again.', { ...fields, registry, reason: error.code });
+    if (services === 0) this.#log.info(`The registry "${registry}" answers again.`, { registry, after: error.code });
+    else this.#log.debug(`The registry "${registry}" answers again.`, { ...fields, registry, after: error.code });
   }
 }

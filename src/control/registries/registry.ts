@@ -55,6 +55,11 @@ export interface Registry {
   readonly stats: RegistryStats;
   /** Starts to follow one query. The first answer or error comes asynchronously, never before `watch` returns. */
   watch(query: RegistryQuery, listener: RegistryListener): RegistryWatch;
+  /**
+   * Whether the other side answers, found out now and once: null if it does, else why not. `path` is where queries will look, up to
+   * what differs between them. Resolves within about 2 s and never rejects; watches are not disturbed, and the metrics do not count it.
+   */
+  check(path: string): Promise<OutriggerError | null>;
   /** Closes all watches and connections. Never rejects. */
   close(): Promise<void>;
 }

@@ -8,7 +8,7 @@ export function withDebugHeaders(list: HeaderList, attempts: number, instance: E
   if (instance !== undefined) {
     // Records may hold any text; header values may not.
     fields.push('x-outrigger-instance', encodeMessage(instance.address));
-    fields.push('x-outrigger-version', encodeMessage(instance.version ?? ''));
+    if (instance.version !== null) fields.push('x-outrigger-version', encodeMessage(instance.version));
   }
   return new HeaderList(fields, list.neverIndexed);
 }

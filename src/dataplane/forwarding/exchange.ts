@@ -16,12 +16,13 @@ import type { Waiter, WaitQueue } from '../upstream/wait_queue.ts';
 import type { ForwardingContext } from './context.ts';
 import { withDebugHeaders } from './debug_headers.ts';
 import {
+  describeAllFull,
   describeDeadline,
   describeLoop,
   describeLost,
   describeReset,
   describeTooMany,
-  describeWaitedTooLong,
+  describeUnanswered,
 } from './failure_text.ts';
 import { localReply, localTrailers } from './local_reply.ts';
 import { recordAttempt, recordRequest } from './record.ts';
@@ -33,6 +34,8 @@ import { sendReply } from './unrouted.ts';
 const WAIT_LIMIT = 6_000;
 /** A timeout below this is one that has passed, as grpc-go says it with `0n` or `1n`; in milliseconds. */
 const EXPIRED = 0.001;
+/** The same while the registry has never told of the service and the last attempt to ask it failed. */
+const TROUBLED_WAIT_LIMIT = 1_000;
 /** Sidecars that a request may go through: more is a circle. */
 const MAX_HOPS = 10;
 /** What is counted for a request whose client went away before the answer: nginx's code for it. */
@@ -172,7 +175,9 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
     if (refusal !== null) return this.refuse(refusal.reason, refusal.message);
     this.state = EXCHANGE.WAITING;
     // Kept when the request has to choose again, however often the set changes.
+    const { known, trouble } = this.service;
     if (this.#waitUntil === 0) this.#waitUntil = this.#context.clock.now() + WAIT_LIMIT;
+    if (!known && trouble !== null) this.#waitUntil = Math.min(this.#waitUntil, this.arrivedAt + TROUBLED_WAIT_LIMIT);
     if (this.#deadline === 0 || this.#waitUntil < this.#deadline)
       this.#context.deadlines.schedule(this, this.#waitUntil);
   }
@@ -365,9 +370,8 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
       return this.refuse('deadline', describeDeadline(service, this.endpoint?.id ?? null, of, after, this.attempts));
     }
     if (this.state !== EXCHANGE.WAITING) return;
-    const registry = this.service.known ? null : this.service.settings.registry;
-    const reason = registry === null ? 'no_healthy' : 'no_instance';
-    this.refuse(reason, describeWaitedTooLong(service, registry, WAIT_LIMIT));
+    if (this.service.known) return this.refuse('no_healthy', describeAllFull(service, WAIT_LIMIT));
+    this.refuse('no_instance', describeUnanswered(service, this.service.settings, this.service.trouble));
   }
 
   /** Ends the exchange with an error of the sidecar's own. */

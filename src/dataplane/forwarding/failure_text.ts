@@ -1,4 +1,5 @@
 import { errorName } from '../../http2/frame/codes.ts';
+import type { ServiceSettings } from '../../model/service.ts';
 
 /*
  * Messages of errors that the sidecar makes itself, read by whoever called: each names the service, the instance if there was
@@ -35,8 +36,12 @@ export function describeDeadline(
   return `${whose} passed after ${Math.round(after)} ms, ${where} of service "${service}" (attempts: ${attempts})`;
 }
 
-/** `registry` when it is its answer that did not come. */
-export function describeWaitedTooLong(service: string, registry: string | null, limit: number): string {
-  const why = registry === null ? 'no instance had a free stream' : `registry "${registry}" has not answered`;
-  return `service "${service}": ${why} within ${limit} ms`;
+export function describeAllFull(service: string, limit: number): string {
+  return `service "${service}": no instance had a free stream within ${limit} ms`;
+}
+
+/** The registry has never told of the service; `trouble` is what it, or the way to it, said last. */
+export function describeUnanswered(service: string, settings: ServiceSettings, trouble: string | null): string {
+  const where = `registry "${settings.registry}", path "${settings.path}"`;
+  return `service "${service}" is not known: ${where}: ${trouble ?? 'it has not answered'}`;
 }

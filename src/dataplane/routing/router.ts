@@ -70,7 +70,8 @@ export class Router {
     const ruled = this.#ruled(view);
     if (ruled !== null) return this.#named(ruled);
     const fallback = this.#routing.defaultService;
-    const known = this.#directory.get(view.host);
+    // Host names are compared without regard to case (RFC 9110 section 4.2.3); services are usually named in lower case.
+    const known = this.#directory.get(view.host) ?? this.#directory.get(view.host.toLowerCase());
     // A discovered name that turned out to have no instances is no answer while a default is there.
     if (known !== undefined && !(known.isVacant && fallback !== null)) return known;
     if (known === undefined && this.#canDiscover(view.host) && !NOT_A_SERVICE.test(view.host)) {

@@ -15,7 +15,7 @@ export interface UpstreamContext {
   onProtocolError(token: ProtocolErrorToken): void;
   onGoaway(endpoint: Endpoint, code: number, debug: string): void;
   /** An instance became ready, failed or changed state: worth a line in the log. */
-  onEndpointState(endpoint: Endpoint, detail: string): void;
+  onEndpointState(service: string, endpoint: Endpoint, detail: string): void;
   /** Nothing uses the endpoint's counters any more. */
   onEndpointGone(service: string, endpoint: Endpoint): void;
   random(): number;

@@ -84,6 +84,11 @@ export class Endpoint implements Candidate, Dialable {
     this.#setState('connecting');
   }
 
+  /** Its connection is one after attempts that had failed. */
+  get recovered(): boolean {
+    return this.#failuresBefore > 0;
+  }
+
   get weight(): number {
     return this.record.weight;
   }
@@ -175,7 +180,7 @@ export class Endpoint implements Candidate, Dialable {
     this.#count('ok');
     if (this.state === 'connecting' || this.state === 'backoff') {
       this.#setState('ready');
-      this.#context.onEndpointState(this, 'connected');
+      this.#context.onEndpointState(this.#owner.name, this, 'connected');
       this.#owner.endpointChanged(this);
     } else if (this.state === 'ready') this.#owner.endpointFree(this);
   }
@@ -234,7 +239,7 @@ export class Endpoint implements Candidate, Dialable {
     if (!connecting && this.#hasRoom) this.#dial();
     if (ready) return;
     this.#setState('connecting');
-    this.#context.onEndpointState(this, reason);
+    this.#context.onEndpointState(this.#owner.name, this, reason);
     this.#owner.endpointChanged(this);
   }
 
@@ -257,7 +262,7 @@ export class Endpoint implements Candidate, Dialable {
     const first = this.state !== 'backoff';
     this.#setState('backoff');
     if (first) {
-      this.#context.onEndpointState(this, this.lastError);
+      this.#context.onEndpointState(this.#owner.name, this, this.lastError);
       this.#owner.endpointChanged(this);
     }
   }

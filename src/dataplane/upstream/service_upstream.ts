@@ -44,6 +44,8 @@ export class ServiceUpstream implements EndpointOwner {
   /** False until the registry has answered. */
   known = false;
   updatedAt = 0;
+  /** What is wrong with its registry; null when it answers. */
+  trouble: string | null = null;
   readonly #context: UpstreamContext;
   readonly #endpoints = new Map<string, Endpoint>();
   /** Sorted by id. */
@@ -99,6 +101,7 @@ export class ServiceUpstream implements EndpointOwner {
     if (unversioned !== undefined) this.unversionedBlock = this.#context.block(unversioned);
     this.updatedAt = snapshot.updatedAt;
     this.known = snapshot.known;
+    this.trouble = snapshot.trouble;
 
     const gone = new Set(snapshot.remove);
     if (snapshot.full) {
@@ -289,7 +292,7 @@ export class ServiceUpstream implements EndpointOwner {
 
   /** Requests that waited for the first answer, or for a version that left, choose among what there is now. */
   #reselectWaiting(): void {
-    if (this.#pending === 0 || (!this.known && this.#gone === null)) return;
+    if (this.#pending === 0 || (!this.known && this.trouble === null && this.#gone === null)) return;
     const waiting: WaitingRequest[] = [];
     for (const subset of this.#subsets()) {
       for (let waiter = subset.queue.head; waiter !== null; waiter = subset.queue.head) {

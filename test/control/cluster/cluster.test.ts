@@ -23,9 +23,18 @@ const NONE = { added: [], changed: [], removed: [] };
 
 test('the first answer makes the service known, also an empty one', (t) => {
   const { registry, changes, cluster } = start();
-  t.deepEqual(cluster.membership, { name: 'book', known: false, stale: false, updatedAt: 0, instances: [] });
+  t.deepEqual(cluster.membership, {
+    name: 'book',
+    known: false,
+    stale: false,
+    updatedAt: 0,
+    instances: [],
+    trouble: null,
+  });
   registry.set('book', []);
-  t.deepEqual(changes, [{ name: 'book', known: true, stale: false, updatedAt: 1_000, instances: [], diff: NONE }]);
+  t.deepEqual(changes, [
+    { name: 'book', known: true, stale: false, updatedAt: 1_000, instances: [], trouble: null, diff: NONE },
+  ]);
 });
 
 test('a change is told with what it changed; the same set again only confirms', (t) => {
@@ -57,6 +66,7 @@ test('an error makes the set stale and changes nothing else; the next answer end
     stale: true,
     updatedAt: 1_000,
     instances: [instanceOn(1)],
+    trouble: 'etcd_unavailable happened',
   });
   t.is(cluster.error?.code, 'etcd_auth');
   t.is(changes.length, 2);
@@ -66,15 +76,19 @@ test('an error makes the set stale and changes nothing else; the next answer end
   t.false(cluster.membership.stale);
   t.is(cluster.error, null);
   t.is(changes.length, 3);
-  t.deepEqual(log.messages('info'), ['The registry answers again.']);
+  t.deepEqual(log.messages('info'), ['The registry "main" answers again.']);
 });
 
-test('an error before the first answer leaves the service unknown', (t) => {
+test('an error before the first answer leaves the service unknown, and is told once for requests that wait', (t) => {
   const { registry, changes, cluster } = start();
   registry.fail('book', 'etcd_unavailable');
   t.false(cluster.membership.known);
   t.is(cluster.error?.code, 'etcd_unavailable');
-  t.deepEqual(changes, []);
+  registry.fail('book', 'etcd_unavailable');
+  t.deepEqual(
+    changes.map(({ known, trouble }) => ({ known, trouble })),
+    [{ known: false, trouble: 'etcd_unavailable happened' }],
+  );
 });
 
 test('a bad record is logged once, again when it says something else, and again when it comes back', (t) => {

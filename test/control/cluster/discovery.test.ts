@@ -147,7 +147,7 @@ test('a registry that is away is one line in the log, and one when all services 
   for (const name of names) registry.fail(name, 'etcd_unavailable');
   t.deepEqual(log.messages('warn'), ['etcd_unavailable happened']);
   for (const name of names) registry.set(name, []);
-  t.deepEqual(log.messages('info'), ['The registry answers again.']);
+  t.deepEqual(log.messages('info'), ['The registry "main" answers again.']);
   registry.fail('s1', 'etcd_unavailable');
   t.is(log.messages('warn').length, 2);
 });

@@ -88,7 +88,7 @@ test('while the registry has not answered, it says so', async (t) => {
   await eventually(() => counters.pending === 1);
   plane.skip(WAIT_LIMIT);
   t.is(await call.ended(), '14 no_instance');
-  t.is(call.message, 'service "shop": registry "main" has not answered within 6000 ms');
+  t.regex(call.message, /^service "shop".* registry "main".* has not answered/);
 });
 
 test('a deadline that comes first ends the wait, one that comes later does not make it longer', async (t) => {
@@ -97,7 +97,7 @@ test('a deadline that comes first ends the wait, one that comes later does not m
   t.is(await soon.call.ended(), '4 deadline');
   t.regex(
     soon.call.message,
-    /^the client's deadline passed after 20\d\d ms, waiting for an instance of service "shop"/,
+    /^the client's deadline passed after 2\d{3} ms, waiting for an instance of service "shop"/,
   );
   const late = await waiting(t, ['grpc-timeout', '1M']);
   late.plane.skip(WAIT_LIMIT);

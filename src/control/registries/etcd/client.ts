@@ -11,10 +11,12 @@ import type { EtcdTiming } from './timing.ts';
 /** The raw stream of etcd's Watch call. */
 export type WatchCall = IDuplexStream<IWatchRequest, IWatchResponse>;
 
-/** The two calls that following a prefix takes. */
+/** The calls that following a prefix takes. */
 export interface EtcdClient {
   /** Everything under a prefix, and the revision at which that was true. Rejects within the timeout. Renews the auth token. */
   list(prefix: string): Promise<{ readonly revision: bigint; readonly records: readonly KeyValue[] }>;
+  /** Asks for one key under a prefix, to see whether there is an answer. Rejects and renews as `list` does. */
+  probe(prefix: string): Promise<void>;
   /** A raw watch stream; nothing has been asked on it yet. */
   watch(): Promise<WatchCall>;
   /** Cancels the calls that still run and closes the connections. */
@@ -125,6 +127,12 @@ export async function connectEtcd(options: EtcdOptions, timing: EtcdTiming): Pro
         revision: BigInt(kv.mod_revision),
       }));
       return { revision: BigInt(header.revision), records };
+    },
+    async probe(prefix) {
+      // An empty key is none for etcd; \0 is the first one there is.
+      const key = prefix === '' ? Buffer.of(0) : Buffer.from(prefix);
+      const range = { key, range_end: prefix === '' ? Buffer.of(0) : rangeEnd(key), limit: 1, keys_only: true };
+      await authenticated(() => client.kv.range(range));
     },
     watch: () => client.watchClient.watch(),
     close() {

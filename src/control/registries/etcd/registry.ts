@@ -7,7 +7,7 @@ import { refuseFormat } from '../refused.ts';
 import type { Registry, RegistryListener, RegistryQuery, RegistryWatch } from '../registry.ts';
 import { counted, newRegistryStats } from '../stats.ts';
 import { connectEtcd, type EtcdClient } from './client.ts';
-import { etcdError } from './errors.ts';
+import { concernsAll, etcdError } from './errors.ts';
 import { Feed, type FeedDeps } from './feed.ts';
 import { Gate } from './gate.ts';
 import { ETCD_TIMING, type EtcdTiming } from './timing.ts';
@@ -75,6 +75,25 @@ export function openEtcdRegistry(
     void end.finally(() => ending.delete(end));
   }
 
+  /** Resolves with false when there was no answer in time. */
+  async function answersInTime(path: string): Promise<boolean> {
+    let cancel = (): void => {};
+    const late = new Promise<boolean>((resolve) => {
+      cancel = clock.after(timing.check, () => resolve(false));
+    });
+    try {
+      const answer = deps.client().then(async (client) => {
+        if (!closed) await client.probe(path);
+        return true;
+      });
+      // It may fail after nobody waits for it any more.
+      answer.catch(() => {});
+      return await Promise.race([answer, late]);
+    } finally {
+      cancel();
+    }
+  }
+
   return {
     name,
     type: 'etcd',
@@ -96,6 +115,17 @@ export function openEtcdRegistry(
           leave(key, shared, own);
         },
       };
+    },
+    async check(path) {
+      const doing = `reading ${path}`;
+      if (closed) return deps.explain(new Error('the registry was closed'), doing);
+      try {
+        return (await answersInTime(path)) ? null : deps.explain(new Error(`no answer within ${timing.check} ms`), doing);
+      } catch (cause) {
+        const error = deps.explain(cause, doing);
+        // An answer, too: the role of this user may well be granted each service by itself.
+        return concernsAll(error) ? error : null;
+      }
     },
     async close() {
       closed = true;

@@ -2,6 +2,8 @@
 export interface EtcdTiming {
   /** Longest wait for an answer: a list, a login, or the reply that says a watch exists. */
   readonly request: number;
+  /** Longest wait of `check` for an answer, the loading of the client included. */
+  readonly check: number;
   /** Silence after which the connection is pinged. etcd cuts off clients that ping more often than every 5 s. */
   readonly keepalive: number;
   /** How long a ping may stay unanswered before the connection counts as dead. */
@@ -10,4 +12,10 @@ export interface EtcdTiming {
   readonly coalesce: number;
 }
 
-export const ETCD_TIMING: EtcdTiming = { request: 5_000, keepalive: 10_000, keepaliveTimeout: 3_000, coalesce: 20 };
+export const ETCD_TIMING: EtcdTiming = {
+  request: 5_000,
+  check: 2_000,
+  keepalive: 10_000,
+  keepaliveTimeout: 3_000,
+  coalesce: 20,
+};

@@ -5,7 +5,7 @@ import { refuseFormat } from '../refused.ts';
 import type { Registry, RegistryListener, RegistryQuery, RegistryWatch } from '../registry.ts';
 import { counted, newRegistryStats } from '../stats.ts';
 import { answerOf } from './entries.ts';
-import { FileSource, type FileState } from './source.ts';
+import { checkFiles, FileSource, type FileState } from './source.ts';
 
 /**
  * Reads instances from a YAML or JSON file, or from a directory of them (`parse.ts` shows what they look like). The last part of
@@ -47,6 +47,7 @@ export function openFileRegistry(name: string, options: FileOptions, clock: Cloc
         },
       };
     },
+    check: () => checkFiles(options.path),
     async close() {
       closed = true;
       watches.clear();

@@ -93,6 +93,17 @@ export class FileSource {
   }
 }
 
+/** Reads and parses what a source of this path would: null, or the first error. Never rejects. */
+export async function checkFiles(path: string): Promise<OutriggerError | null> {
+  try {
+    const directory = (await stat(path)).isDirectory();
+    for (const file of directory ? await listFiles(path) : [path]) await readServices(file, directory, undefined);
+    return null;
+  } catch (cause) {
+    return cause instanceof OutriggerError ? cause : unreadable(path, cause);
+  }
+}
+
 async function listFiles(directory: string): Promise<string[]> {
   const names = await readdir(directory);
   return names

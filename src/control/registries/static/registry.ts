@@ -24,6 +24,7 @@ export function openStaticRegistry(name: string, clock: Clock): Registry {
         },
       };
     },
+    check: () => Promise.resolve(null),
     async close() {
       closed = true;
     },
