@@ -4,6 +4,7 @@ import type { Readiness, ServiceView } from './admin/admin_view.ts';
 import type { HttpServer } from './admin/http_server.ts';
 import { startTelemetryServer } from './admin/telemetry_server.ts';
 import type { Clock } from './base/clock.ts';
+import type { OutriggerError } from './base/errors.ts';
 import type { Log } from './base/log.ts';
 import type { Config } from './config/config.ts';
 import { redact } from './config/redact.ts';
@@ -13,6 +14,7 @@ import { Discovery } from './control/cluster/discovery.ts';
 import { TroubleLog } from './control/cluster/trouble_log.ts';
 import { CounterArena } from './control/counters.ts';
 import { type FedService, Feed } from './control/feed.ts';
+import { FirstContact } from './control/registries/first_contact.ts';
 import { openRegistry } from './control/registries/open.ts';
 import type { Registry } from './control/registries/registry.ts';
 import { DataThreads } from './control/threads.ts';
@@ -43,7 +45,12 @@ export interface Sidecar {
   readonly admin: string;
   readonly telemetry: string;
   services(): readonly FedService[];
-  /** Resolves when every configured service has had an answer from its registry, or after `ms` milliseconds. */
+  /** Whether the registry of `discover` has been heard of; null for the others, and while its first answer is awaited. */
+  contact(registry: string): 'answered' | OutriggerError | null;
+  /**
+   * Resolves when every configured service has had an answer from its registry and the first check of the one of `discover` is
+   * over, or after `ms` milliseconds.
+   */
   settled(ms: number): Promise<void>;
   /** Stops taking requests, lets those in flight finish within the grace of the config, and closes everything. */
   stop(): Promise<void>;
@@ -88,12 +95,14 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     logChange(log, change);
     if (!change.known) return;
     waiting.delete(change.name);
-    if (waiting.size === 0) onSettled();
+    if (isSettled()) onSettled();
   };
+  const isSettled = (): boolean => waiting.size === 0 && (contact === null || contact.looked);
   const trouble = new TroubleLog(log);
   const clusters = new Map<string, Cluster>();
   for (const [name, service] of config.services) feed.add(name, service.settings, service.format);
   const discovery = openDiscovery();
+  let contact: FirstContact | null = null;
 
   function openClusters(): void {
     for (const [name, { registry, path, format, instances }] of config.services) {
@@ -102,6 +111,22 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       const emptyProtection = emptyProtectionOf(config, registry);
       clusters.set(name, new Cluster({ registry: source, query, emptyProtection }, { clock, log, trouble, changed }));
     }
+  }
+
+  /** A registry that only `discover` uses would else first be asked when the app calls. */
+  function makeContact(): FirstContact | null {
+    const discover = config.discover;
+    if (discover === null) return null;
+    const { registry: name, path } = discover;
+    return new FirstContact(registries.get(name) as Registry, path, {
+      clock,
+      patience: READY_AFTER,
+      looked() {
+        if (isSettled()) onSettled();
+      },
+      began: (error) => trouble.begins(name, error, {}),
+      ended: (error, cured) => trouble.ends(name, error, {}, cured),
+    });
   }
 
   function openDiscovery(): Discovery | null {
@@ -165,11 +190,14 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   }
 
   function readiness(): Readiness {
-    if (waiting.size === 0 || clock.now() - startedAt > READY_AFTER) return { ready: true, reasons: [] };
+    const silent = contact === null || contact.answered ? null : contact.registry.name;
+    const over = clock.now() - startedAt > READY_AFTER;
+    if (over || (waiting.size === 0 && silent === null)) return { ready: true, reasons: [] };
     const reasons = Array.from(waiting, (name) => {
       const registry = config.services.get(name)?.registry ?? '';
       return `service "${name}": registry "${registry}" has not answered yet`;
     });
+    if (silent !== null) reasons.push(`discover: registry "${silent}" has not answered yet`);
     return { ready: false, reasons };
   }
 
@@ -177,6 +205,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const servers: HttpServer[] = [];
   const stop = (): Promise<void> => {
     stopping ??= (async () => {
+      contact?.close();
       await threads.stop(config.drainGraceMs);
       await Promise.all([...Array.from(clusters.values(), (cluster) => cluster.close()), discovery?.close()]);
       await Promise.all(Array.from(registries.values(), (registry) => registry.close()));
@@ -197,6 +226,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       { version: options.version, protocolErrorTokens: PROTOCOL_ERROR_TOKENS },
     );
     openClusters();
+    contact = makeContact();
     // The threads take longest to start: everything else starts meanwhile.
     const listening = threads.start();
     // Awaited below, unless a server fails first.
@@ -217,7 +247,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     const listen = await listening;
     const settled = (ms: number): Promise<void> =>
       new Promise((resolve) => {
-        if (waiting.size === 0) return resolve();
+        if (isSettled()) return resolve();
         onSettled = resolve;
         clock.after(ms, resolve);
       });
@@ -226,6 +256,10 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       admin: admin.address,
       telemetry: telemetry.address,
       services: () => [...feed.services()],
+      contact(registry) {
+        if (contact === null || contact.registry.name !== registry) return null;
+        return contact.answered ? 'answered' : contact.error;
+      },
       settled,
       stop,
     };

@@ -38,29 +38,42 @@ export async function runSidecar(
     destination: STANDARD_ERROR,
   });
 
+  // A wrapped app's standard output belongs to the app.
+  const print = command === null ? output.out : output.err;
   let app: WrappedApp | null = null;
   const stopping = new AbortController();
   const stopped = new Promise<void>((resolve) => stopping.signal.addEventListener('abort', () => resolve()));
   let signaled: NodeJS.Signals | null = null;
+  const toldToStop = (by: string): void => {
+    if (!stopping.signal.aborted)
+      log.info('Told to stop: requests in flight may finish.', { by, grace_ms: config.drainGraceMs });
+    stopping.abort();
+  };
   let sidecar: Sidecar;
   try {
-    sidecar = await startSidecar({ config, log, clock: systemClock, version, shutdown: () => stopping.abort() });
+    sidecar = await startSidecar({
+      config,
+      log,
+      clock: systemClock,
+      version,
+      shutdown: () => toldToStop('POST /shutdown'),
+    });
   } catch (error) {
     const hint = error instanceof OutriggerError ? error.hint : null;
     output.err(`cannot start: ${describeError(error)}\n${hint === null ? '' : `  hint: ${hint}\n`}`);
     return 1;
   }
-  output.out(addressText(sidecar, version));
   onSignals((signal) => {
     if (signaled !== null) {
       log.warn('Told twice to stop: ending at once.', { signal });
       app?.kill();
       process.exit(1);
     }
-    log.info('Told to stop: requests in flight may finish.', { signal, grace_ms: config.drainGraceMs });
     signaled = signal;
-    stopping.abort();
+    toldToStop(signal);
   });
+  // Whoever reads it may send a signal at once.
+  print(addressText(sidecar, version));
 
   if (command !== null && !stopping.signal.aborted) {
     app = startWrappedApp(command, { clock: systemClock, log, error: output.err });
@@ -68,26 +81,39 @@ export async function runSidecar(
   }
   await Promise.race([sidecar.settled(FIRST_LOOK), stopped]);
   if (!stopping.signal.aborted) {
-    output.out(servicesText(config, sidecar));
+    print(servicesText(config, sidecar));
     releaseStartupMemory();
   }
   await stopped;
   const code = app === null ? 0 : await app.stop(signaled ?? 'SIGTERM', config.drainGraceMs);
   await sidecar.stop();
+  log.info('Stopped.');
   return code;
 }
 
 function addressText(sidecar: Sidecar, version: string): string {
   const lines = sidecar.listen.map((address) => `  listening on ${address}`);
-  lines.push(`  admin on http://${sidecar.admin}/services`);
-  lines.push(`  telemetry on http://${sidecar.telemetry}/metrics`);
+  lines.push(`  admin on ${url(sidecar.admin, '/services')}`);
+  lines.push(`  telemetry on ${url(sidecar.telemetry, '/metrics')}`);
   return `Outrigger ${version}\n${lines.join('\n')}\n`;
+}
+
+/** Where a browser on this machine finds it: the address for all interfaces is none to connect to everywhere. */
+function url(address: string, path: string): string {
+  if (address.startsWith('unix:')) return `${address} (${path})`;
+  const here = connectable(address);
+  return `http://${here}${path}${here === address ? '' : ' (all interfaces)'}`;
+}
+
+function connectable(address: string): string {
+  return address.replace(/^0\.0\.0\.0:/, '127.0.0.1:').replace(/^\[::\]:/, '[::1]:');
 }
 
 /** What was found, and a line to copy that makes a call. */
 function servicesText(config: Config, sidecar: Sidecar): string {
   const lines: string[] = [];
-  for (const [name, registry] of config.registries) lines.push(`  registry ${name}: ${registryText(registry)}`);
+  for (const [name, registry] of config.registries)
+    lines.push(`  registry ${name}: ${registryText(registry)}${contactText(sidecar.contact(name))}`);
   const services = sidecar.services();
   for (const { name, known, instances } of services) {
     const counts = new Map<string, number>();
@@ -100,16 +126,33 @@ function servicesText(config: Config, sidecar: Sidecar): string {
     );
   }
   if (config.discover !== null)
-    lines.push(`  any other service: looked up at ${config.discover.path} when it is first called`);
-  const address = sidecar.listen.find((listen) => !listen.startsWith('unix:'));
+    lines.push(
+      `  ${services.length === 0 ? 'any service' : 'any other service'}: looked up at ${config.discover.path} when it is first called`,
+    );
+  const address = sidecar.listen.find((listen) => !listen.startsWith('unix:')) ?? sidecar.listen[0];
   if (address !== undefined) {
     const name = services[0]?.name ?? 'SERVICE';
+    const path = address.startsWith('unix:') ? address.slice('unix:'.length) : null;
+    const socket = path === null ? '' : ` --unix-socket ${shellWord(path)}`;
+    const host = path === null ? connectable(address) : 'localhost';
     lines.push('  try a call (a gRPC health check):');
     lines.push(
-      `    printf '\\0\\0\\0\\0\\0' | curl -sS --http2-prior-knowledge --data-binary @- -o /dev/null -D - -H 'content-type: application/grpc' -H 'te: trailers' -H 'x-outrigger-debug: 1' -H 'x-outrigger-service: ${name}' http://${address}/grpc.health.v1.Health/Check`,
+      `    printf '\\0\\0\\0\\0\\0' | curl -sS${socket} --http2-prior-knowledge --data-binary @- -o /dev/null -D - -H 'content-type: application/grpc' -H 'te: trailers' -H 'x-outrigger-debug: 1' -H 'x-outrigger-service: ${name}' http://${host}/grpc.health.v1.Health/Check`,
     );
+    lines.push('  (status 12 is fine too: the instance answered, it has no health service)');
   }
   return `${lines.join('\n')}\n`;
+}
+
+function shellWord(text: string): string {
+  return /^[\w./:@%+,=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/** The error's cause alone: where and what the line says already, and the log has the whole. */
+function contactText(contact: ReturnType<Sidecar['contact']>): string {
+  if (contact === null) return '';
+  if (contact === 'answered') return ' (reachable)';
+  return ` (not reachable: ${describeError(contact.cause ?? contact)})`;
 }
 
 function registryText(registry: RegistryOptions): string {

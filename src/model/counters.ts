@@ -61,7 +61,7 @@ export const CODE_CLASSES = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const;
 export const GRPC_STATUSES = 18;
 export const NO_GRPC_STATUS = 17;
 
-/** Per service and version (the empty version holds what was answered without an instance): requests by code class and gRPC status. */
+/** Per service and version (the empty version holds what was answered without an instance, or by one without a version): requests by code class and gRPC status. */
 export const VERSION = {
   REQUESTS: 0,
   SLOTS: CODE_CLASSES.length * GRPC_STATUSES,

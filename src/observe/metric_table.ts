@@ -12,7 +12,7 @@ export const METRICS = {
   outrigger_requests_total: {
     type: 'counter',
     labels: ['service', 'version', 'code_class', 'grpc_status'],
-    help: 'Requests answered, by the version that served them (empty: answered without an instance).',
+    help: 'Requests answered, by the version that served them (empty: an instance without a version, or no instance at all).',
   },
   outrigger_request_duration_seconds: {
     type: 'histogram',

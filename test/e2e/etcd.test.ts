@@ -80,9 +80,6 @@ function keepCalling(client: EchoClient): {
 const failures = (outcomes: readonly Outcome[]) =>
   outcomes.filter((outcome) => outcome.code !== 0).map((outcome) => `${outcome.code}: ${outcome.details}`);
 
-/** The middle of an odd number of values. */
-const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
-
 testWithEtcd('30 calls land 10/10/10, x-version: v2 only on v2, v9 is an error that counts the versions', async (t) => {
   const { client } = await setUp();
   const count = async (calls: number, version?: string) => {
@@ -105,7 +102,8 @@ testWithEtcd('an instance takes calls within 100 ms of its put being visible', a
   const { etcd, client, sidecar } = await setUp();
   const load = keepCalling(client);
   const delays: number[] = [];
-  for (const name of ['n1', 'n2', 'n3', 'n4', 'n5']) {
+  for (let i = 1; i <= 10; i++) {
+    const name = `n${i}`;
     const server = await startServer(name, 'v1');
     // The put has returned: its revision is visible to everybody.
     await etcd.put(key(server), record(server));
@@ -114,7 +112,10 @@ testWithEtcd('an instance takes calls within 100 ms of its put being visible', a
     delays.push(performance.now() - visible);
   }
   t.deepEqual(failures(await load.stop()), []);
-  t.true(median(delays) < 100, `took ${delays.map((delay) => delay.toFixed(0)).join(', ')} ms\n${sidecar.output()}`);
+  t.true(
+    Math.max(...delays) < 100,
+    `took ${delays.map((delay) => delay.toFixed(0)).join(', ')} ms\n${sidecar.output()}`,
+  );
 });
 
 testWithEtcd('an instance whose lease ends gets no more calls, and none fails', async (t) => {
@@ -151,6 +152,9 @@ testWithEtcd('a key that is deleted takes its instance out, one that comes back 
   t.deepEqual(failures(await load.stop()), []);
 });
 
+/** For how long etcd stays away, in milliseconds. */
+const AWAY_MS = 6_000;
+
 testWithEtcd(
   'etcd is killed, stays away and comes back with another set: no call fails, and the set is right again',
   async (t) => {
@@ -159,9 +163,14 @@ testWithEtcd(
     if (!a) throw new Error('unreachable');
     const load = keepCalling(client);
     await etcd.kill();
+    const since = performance.now();
     await eventually(async () => (await sidecar.service('echo'))?.stale === true, 30_000);
-    const away = load.count();
-    await eventually(() => load.count() > away + 200);
+    // Several attempts to reconnect, each after a longer wait, while calls never pause.
+    await eventually(async () => {
+      const before = load.count();
+      await eventually(() => load.count() >= before + 20);
+      return performance.now() - since > AWAY_MS;
+    }, 30_000);
     t.is((await sidecar.service('echo'))?.instances.length, 3, 'the last good set is kept');
     await etcd.restart();
     const newcomer = await startServer('newcomer', 'v3');

@@ -206,3 +206,39 @@ for (const [what, config, count] of [
     t.is(await other.stop(), 0, other.output());
   });
 }
+
+test.serial(
+  'an instance at a unix socket behind a listener at one: unary and streaming gRPC calls pass whole',
+  async (t) => {
+    const directory = temporaryDirectory();
+    const instance = `unix:${join(directory, 'instance.sock')}`;
+    const listen = `unix:${join(directory, 'outrigger.sock')}`;
+    const server = await startGrpcServer({ address: instance });
+    t.teardown(() => server.stop());
+    const other = await startSidecar({
+      listen: ['127.0.0.1:0', listen],
+      registries: { here: { type: 'static' } },
+      services: { echo: { registry: 'here', instances: [{ address: instance }] } },
+    });
+    t.teardown(() => other.kill());
+    await other.untilReady('echo', 1);
+    const client = connectEcho(listen);
+    t.teardown(() => client.close());
+    const payload = Buffer.alloc(300_000, 'abcdefg');
+    for (let i = 0; i < 5; i++) {
+      const outcome = await client.unary(payload, { deadlineMs: 20_000, metadata: [['trail-x', String(i)]] });
+      t.is(outcome.code, 0, outcome.details);
+      t.true(outcome.replies[0]?.payload.equals(payload));
+      t.deepEqual(outcome.trailers.get('trail-x'), [String(i)]);
+    }
+    const streamed = await client.bidi([payload, payload, 'last'], { deadlineMs: 20_000 });
+    t.is(streamed.code, 0, streamed.details);
+    t.deepEqual(
+      streamed.replies.map((reply) => reply.payload.length),
+      [payload.length, payload.length, 4],
+    );
+    t.is(server.calls(), 6);
+    client.close();
+    t.is(await other.stop(), 0, other.output());
+  },
+);

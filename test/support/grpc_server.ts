@@ -53,6 +53,8 @@ export interface GrpcServerOptions {
   readonly version?: string;
   /** 0, the default, lets the system choose. */
   readonly port?: number;
+  /** Where else than at a port of 127.0.0.1 it listens: `unix:/path`. */
+  readonly address?: string;
   /** SETTINGS_MAX_CONCURRENT_STREAMS; absent means what grpc-js does. */
   readonly streams?: number | undefined;
 }
@@ -61,7 +63,7 @@ export interface GrpcServer {
   readonly name: string;
   readonly version: string;
   readonly port: number;
-  /** `127.0.0.1:PORT` */
+  /** `127.0.0.1:PORT`, or the `address` that was asked for. */
   readonly address: string;
   /** Calls started so far, `Seen` not counted. */
   calls(): number;
@@ -213,7 +215,7 @@ export async function startGrpcServer(options: GrpcServerOptions = {}): Promise<
   health.addToServer(server);
   new ReflectionService(definition).addToServer(server);
   const port = await new Promise<number>((resolve, reject) => {
-    const address = `127.0.0.1:${options.port ?? 0}`;
+    const address = options.address ?? `127.0.0.1:${options.port ?? 0}`;
     server.bindAsync(address, grpc.ServerCredentials.createInsecure(), (error, bound) =>
       error ? reject(error) : resolve(bound),
     );
@@ -222,7 +224,7 @@ export async function startGrpcServer(options: GrpcServerOptions = {}): Promise<
     name,
     version,
     port,
-    address: `127.0.0.1:${port}`,
+    address: options.address ?? `127.0.0.1:${port}`,
     calls: () => calls,
     seen: (id) => ({ ...fate(id) }),
     health(serving) {

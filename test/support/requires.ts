@@ -7,6 +7,8 @@ const PROBES = {
   'python3-grpcio': ['/usr/bin/python3', ['-c', 'import grpc']],
   curl: ['curl', ['--version']],
   nghttp: ['nghttp', ['--version']],
+  openssl: ['openssl', ['version']],
+  promtool: ['promtool', ['--version']],
 } as const satisfies Record<string, readonly [string, readonly string[]]>;
 
 /** Whether a program that the tests do not bring along is on this machine. */

@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ExecutionContext } from 'ava';
 import { Connection } from '../../src/http2/connection.ts';
@@ -7,16 +5,16 @@ import type { ConnectionOwner } from '../../src/http2/connection_owner.ts';
 import { Flusher } from '../../src/http2/flusher.ts';
 import { HeaderList } from '../../src/http2/hpack/header_list.ts';
 import { DOWNSTREAM_LIMITS, type Limits, UPSTREAM_LIMITS } from '../../src/http2/limits.ts';
-import { memorySockets } from './wire_memory_socket.ts';
 import { RecordingOwner } from './wire_owner.ts';
 import { WirePeer } from './wire_peer.ts';
+import { socketPair, type Transport } from './wire_sockets.ts';
 
 export interface WireOptions<O extends ConnectionOwner> {
   /** What the connection under test may do differently from its usual limits. */
   readonly limits?: Partial<Limits>;
   readonly owner?: O;
   readonly flusher?: Flusher;
-  readonly over?: 'memory' | 'tcp';
+  readonly over?: Transport;
   /** The peer's first SETTINGS; null: it says nothing by itself. */
   readonly settings?: readonly (readonly [id: number, value: number])[] | null;
   /** How much the in-memory socket takes in each direction before its writer has to wait, in octets. */
@@ -67,31 +65,6 @@ async function meet<O extends ConnectionOwner>(
     await peer.sync();
   }
   return { peer, connection, owner, socket };
-}
-
-/** Two ends of one connection; both are destroyed with the test. */
-export async function socketPair(
-  t: ExecutionContext<unknown>,
-  over: 'memory' | 'tcp',
-  highWaterMark = 64 * 1024,
-): Promise<[Duplex, Duplex]> {
-  const pair = over === 'tcp' ? await tcpPair() : memorySockets(highWaterMark);
-  t.teardown(() => {
-    for (const socket of pair) {
-      socket.on('error', () => {});
-      socket.destroy();
-    }
-  });
-  return pair;
-}
-
-async function tcpPair(): Promise<[Socket, Socket]> {
-  const server = createServer({ noDelay: true }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const near = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', noDelay: true });
-  const [[far]] = await Promise.all([once(server, 'connection'), once(near, 'connect')]);
-  server.close();
-  return [near, far as Socket];
 }
 
 /** A header list from pairs, for the engine's side. */

@@ -15,17 +15,8 @@ import {
   windowUpdate,
 } from '../support/wire_frames.ts';
 import { RecordingOwner } from '../support/wire_owner.ts';
-import {
-  againstClient,
-  againstServer,
-  GET,
-  GET_LIST,
-  list,
-  OK,
-  OK_LIST,
-  POST,
-  socketPair,
-} from '../support/wire_setup.ts';
+import { againstClient, againstServer, GET, GET_LIST, list, OK, OK_LIST, POST } from '../support/wire_setup.ts';
+import { socketPair } from '../support/wire_sockets.ts';
 
 test('a server begins with its SETTINGS and opens its connection window (RFC 9113 section 3.4)', async (t) => {
   const { peer } = await againstServer(t, { settings: null });

@@ -197,6 +197,29 @@ withEtcd(
   },
 );
 
+withEtcd('a check says whether etcd answers, and why not', async (t, { etcd, proxy, open }) => {
+  const nobody = open();
+  t.is(await nobody.check('/services/'), null, 'no key is an answer, too');
+  t.is(await open().check(''), null);
+  t.is(nobody.stats.updates, 0);
+  await etcd.enableAuth('secret');
+  t.is((await nobody.check('/services/'))?.code, 'etcd_auth');
+  const wrong = await open({ username: 'root', password: 'wrong' }).check('/services/');
+  t.is(wrong?.code, 'etcd_auth');
+  t.regex(wrong?.message ?? '', /reading \/services\/: .*invalid user ID or password/);
+  t.truthy(wrong?.hint);
+  t.is(await open({ username: 'root', password: 'secret' }).check('/services/'), null);
+  const reader = open({ username: 'reader', password: 'secret' });
+  t.is(await reader.check('/services/'), null, 'a role may be granted single services only');
+  etcd.pause();
+  t.is((await open({}, { check: 100 }).check('/services/'))?.code, 'etcd_timeout');
+  etcd.resume();
+  await reader.close();
+  t.truthy(await reader.check('/services/'), 'after close it is an error, and no connection');
+  await proxy.close();
+  t.is((await open().check('/services/'))?.code, 'etcd_unavailable');
+});
+
 withEtcd('a password for an etcd without users is no problem', async (t, { etcd, open }) => {
   await etcd.put(`${PATH}a`, '127.0.0.1:1');
   const listener = follow(open({ username: 'root', password: 'secret' }));

@@ -89,6 +89,20 @@ services:
   t.deepEqual(nobody.addresses(), []);
 });
 
+test('a check says whether the file can be read and parsed, and why not', async (t) => {
+  const files = { 'good.yaml': 'services: { book: [] }', 'bad.yaml': 'services: { book: [{ addr' };
+  const { registry } = await inDirectory(t, files, 'good.yaml');
+  t.is(await registry.check('/services/'), null);
+  t.is(registry.stats.updates, 0);
+  const bad = await (await inDirectory(t, files, 'bad.yaml')).registry.check('/services/');
+  t.regex(bad?.message ?? '', /bad\.yaml/);
+  const all = await (await inDirectory(t, files, '.')).registry.check('/services/');
+  t.is(all?.message.replace(/^.*bad/, ''), bad?.message.replace(/^.*bad/, ''), 'one file of a directory is enough');
+  const missing = await (await inDirectory(t, {}, 'missing.yaml')).registry.check('/services/');
+  t.is(missing?.code, 'file_missing');
+  t.truthy(missing?.hint);
+});
+
 test('a directory holds one list per service, in files named after it', async (t) => {
   const { registry, directory } = await inDirectory(
     t,

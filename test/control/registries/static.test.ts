@@ -15,6 +15,10 @@ registryContract(test, 'static', { changes: false, goesAway: false }, async ({ r
   };
 });
 
+test('a check finds the config, which is always there', async (t) => {
+  t.is(await openRegistry('here', { type: 'static' }).check(''), null);
+});
+
 test("the config's instances get the defaults of the model, and the later one of two with an address counts", async (t) => {
   const registry = openRegistry('here', { type: 'static' });
   const listener = recordingListener();

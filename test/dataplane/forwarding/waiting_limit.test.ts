@@ -6,7 +6,7 @@ import { startInstance } from '../../support/plane_instance.ts';
 
 /** How long a request waits for an instance when nothing else bounds it, in milliseconds. */
 const WAIT_LIMIT = 6_000;
-const SPARE = 200;
+const SPARE = 3_000;
 const ONE = { limits: { connectionsPerInstance: 1 } } satisfies ServiceOptions;
 
 /** An instance that is busy with a request for ever, and another request that waits for it. */
@@ -36,10 +36,10 @@ test('a request waits for a free stream no longer than the limit', async (t) => 
 
 test('the limit does not start anew when the set changes, or is confirmed, however often', async (t) => {
   const { plane, set, call } = await waiting(t);
-  for (let second = 1; second <= 6; second++) {
-    t.false(call.over, `after ${second - 1} s`);
-    plane.skip(WAIT_LIMIT / 6);
-    const others = second % 2 === 0 ? [] : [{ address: '127.0.0.1:1', version: `v${second + 1}` }];
+  for (let quarter = 1; quarter <= 4; quarter++) {
+    t.false(call.over, `after ${quarter - 1} quarters`);
+    plane.skip(WAIT_LIMIT / 4);
+    const others = quarter % 2 === 0 ? [] : [{ address: '127.0.0.1:1', version: `v${quarter + 1}` }];
     plane.tell('shop', [...set, ...others], ONE);
   }
   // A second instance that is being dialed in vain may be the reason by now; the wait is over anyway.

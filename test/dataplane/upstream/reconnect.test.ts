@@ -1,6 +1,5 @@
 import test, { type ExecutionContext } from 'ava';
 import { ERROR } from '../../../src/http2/frame/codes.ts';
-import { DOWNSTREAM_LIMITS } from '../../../src/http2/limits.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type Plane, type ServiceOptions, startPlane } from '../../support/plane.ts';
 import { startApp, startRawApp } from '../../support/plane_app.ts';
@@ -71,23 +70,29 @@ for (const [what, play] of SHORT_LIVED) {
   });
 }
 
-test('nor is it dialed for a request that comes in the moment in which its connection ends', async (t) => {
+test.failing('nor is it dialed for a request that comes in the moment in which its connection ends', async (t) => {
   const plane = await startPlane(t);
   const [leaving, fine] = [await startInstance(t), await startInstance(t)];
-  const counters = await plane.serve('shop', [leaving, fine]);
   const app = await startRawApp(t, plane);
-  const [connection] = leaving.connections;
-  // It has read all that it was sent: its end is an end, not a reset.
-  await eventually(() => connection?.http2.receiver.initialWindow === DOWNSTREAM_LIMITS.streamWindow);
-  // Both are read in the same turn.
-  connection?.socket.destroy();
-  for (const id of [1, 3, 5, 7]) app.send(headers(id, GRPC, { end: true }));
-  for (const id of [1, 3, 5, 7]) t.is((await app.next('HEADERS', id)).field('grpc-status'), '0');
-  // A connection that was dialed now would be ready sooner than these, which are dialed later.
-  for (let i = 0; i < 3; i++) t.is(await (await startApp(t, plane)).call('shop').ended(), '0');
-  t.is(leaving.connections.length, 1);
-  t.deepEqual(counters.connects(leaving.address), { ok: 1 });
-  t.true(plane.states('shop').includes('backoff'));
+  let streamId = -1;
+  for (let round = 1; round <= 5; round++) {
+    await plane.serve('shop', [leaving, fine]);
+    leaving.connections.at(-1)?.socket.destroy();
+    // Before the sidecar has read the end, in the same turn, and just after it.
+    for (let turn = 0; turn < 10; turn++) {
+      for (let i = 0; i < 2; i++) {
+        streamId += 2;
+        app.send(headers(streamId, GRPC, { end: true }));
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await app.next('HEADERS', streamId);
+    // A connection that was dialed by then is accepted sooner than this one, which is dialed later.
+    t.is(await (await startApp(t, plane)).call('shop').ended(), '0');
+    t.is(leaving.connections.length, round);
+    t.true(plane.states('shop').includes('backoff'));
+    plane.tell('shop', [fine]);
+  }
 });
 
 test('requests go on to the other instances while one flaps', async (t) => {
@@ -185,9 +190,11 @@ for (const [what, play] of SHORT_LIVED) {
       const calls = Array.from({ length: 10 }, () => app.call('shop'));
       for (const call of calls) outcomes.push(await call.ended());
     }
-    // Each failure makes the pause longer, from a second on; the next one may have been on its way already.
+    // Each failure makes the pause longer, from a second on. One more may have been on its way each time: the requests that a
+    // connection refuses with its GOAWAY ask for another one before it counts as lost.
     const further = instance.peers.length - 1;
-    t.true(further >= 1 && further <= 2 + (performance.now() - begun) / 800, `${further} further connections`);
+    const pauses = Math.floor((performance.now() - begun) / 800);
+    t.true(further >= 1 && further <= 2 * (1 + pauses), `${further} further connections in ${pauses} pauses`);
     // At most those calls were lost that had been handed to such a connection.
     const lost = outcomes.filter((outcome) => outcome !== '0');
     t.true(lost.length <= 9 * further && lost.every((outcome) => outcome.startsWith('14 upstream_')), lost.join());

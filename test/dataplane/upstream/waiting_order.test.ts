@@ -58,6 +58,28 @@ test('whoever had to choose again, since the set changed, keeps its place', asyn
   t.deepEqual(order, ['0', '1', '2', '3']);
 });
 
+test('when all who wait go to another service at once, they are sent there in the order in which they came', async (t) => {
+  const plane = await startPlane(t, { defaultService: 'home' });
+  const [full, home] = [await startInstance(t, ONE_AT_A_TIME), await startInstance(t)];
+  await plane.serve('home', [{ address: home.address, version: 'v1' }]);
+  const set = [{ address: full.address, version: 'v1' }];
+  const counters = await plane.serve('shop', set, { limits: { connectionsPerInstance: 1 } });
+  const app = await startApp(t, plane);
+  app.call('shop');
+  await eventually(() => full.requests.length === 1);
+  const names = ['0', '1', '2', '3', '4', '5'];
+  for (const name of names) {
+    app.call('shop', { headers: [...(Number(name) % 2 === 0 ? ['x-version', 'v1'] : []), 'x-name', name] });
+    await eventually(() => counters.pending === Number(name) + 1);
+  }
+  plane.tell('shop', []);
+  await eventually(() => home.requests.length === names.length);
+  t.deepEqual(
+    home.requests.flatMap((request) => request.values('x-name')),
+    names,
+  );
+});
+
 test('in whatever order they come and instances become free, nobody overtakes one that could have gone', async (t) => {
   await holds(
     t,

@@ -37,12 +37,13 @@ export function etcdError(
   doing: string,
 ): OutriggerError {
   if (cause instanceof OutriggerError) return cause;
-  const text = describeError(cause);
+  // What gRPC ends its text with when it has no note to give.
+  const text = describeError(cause).replace(/\s*Resolution note:\s*$/, '');
   const kind = KINDS.find(({ pattern }) => pattern.test(text));
   const where = `registry "${registry}" (etcd at ${endpoints.join(', ')})`;
   return new OutriggerError(kind?.code ?? 'etcd_failed', `${where}: ${doing}: ${text}`, {
     hint: kind?.hint ?? 'The last known instances stay in use; trying goes on.',
-    cause,
+    cause: new Error(text, { cause }),
   });
 }
 

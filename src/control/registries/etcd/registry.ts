@@ -120,7 +120,9 @@ export function openEtcdRegistry(
       const doing = `reading ${path}`;
       if (closed) return deps.explain(new Error('the registry was closed'), doing);
       try {
-        return (await answersInTime(path)) ? null : deps.explain(new Error(`no answer within ${timing.check} ms`), doing);
+        return (await answersInTime(path))
+          ? null
+          : deps.explain(new Error(`no answer within ${timing.check} ms`), doing);
       } catch (cause) {
         const error = deps.explain(cause, doing);
         // An answer, too: the role of this user may well be granted each service by itself.
