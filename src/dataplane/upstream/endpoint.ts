@@ -120,6 +120,8 @@ export class Endpoint implements Candidate, Dialable {
     if (this.state !== 'ready') return;
     for (const connection of [...this.#connections]) {
       if (connection.state === 'connecting') return;
+      // One has just been lost: what that means is decided when it has closed.
+      if (connection.state === 'ready' && connection.http2.failed) return;
       // No stream id is left: it finishes what it has, and makes room for another.
       if (connection.http2.exhausted) connection.drain();
     }

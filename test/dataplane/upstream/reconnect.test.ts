@@ -70,7 +70,7 @@ for (const [what, play] of SHORT_LIVED) {
   });
 }
 
-test.failing('nor is it dialed for a request that comes in the moment in which its connection ends', async (t) => {
+test('nor is it dialed for a request that comes in the moment in which its connection ends', async (t) => {
   const plane = await startPlane(t);
   const [leaving, fine] = [await startInstance(t), await startInstance(t)];
   const app = await startRawApp(t, plane);
@@ -102,8 +102,11 @@ test('requests go on to the other instances while one flaps', async (t) => {
   plane.tell('shop', [flapping, fine]);
   await eventually(() => plane.states('shop').toSorted().join() === 'backoff,ready');
   const app = await startApp(t, plane);
-  for (let i = 0; i < 10; i++) t.is(await app.call('shop').ended(), '0');
-  t.is(fine.requests.length, 10);
+  let lost = 0;
+  for (let i = 0; i < 10; i++) if ((await app.call('shop').ended()) !== '0') lost++;
+  // On a slow machine it has been dialed again meanwhile: then a call may have been handed to it before it ended.
+  t.true(lost < flapping.peers.length, `${lost} calls lost on ${flapping.peers.length} connections`);
+  t.is(fine.requests.length, 10 - lost);
 });
 
 for (const [how, end] of [
