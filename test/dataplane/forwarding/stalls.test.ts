@@ -127,6 +127,27 @@ test.serial(
   },
 );
 
+test.serial(
+  'so are the bodies that wait for an instance: beyond it the app’s connection credit is kept, and all arrive in the end',
+  async (t) => {
+    const room = 1024 * 1024;
+    t.true(hold(MAX_HELD - room));
+    const plane = await startPlane(t);
+    const late = await startInstance(t);
+    plane.tell('late', [], { known: false });
+    const app = await startApp(t, plane);
+    const uploads = Array.from({ length: 2 * STREAMS }, () => app.call('late', { body: LARGE }));
+    await eventually(() => app.http2.sender.window.available === 0);
+    await eventually(() => plane.data.get('late')?.inFlight === uploads.length);
+    const sent = uploads.reduce((sum, { stream }) => sum + LARGE.length - waiting(stream), 0);
+    t.true(sent <= CONNECTION_WINDOW + room, `${sent} octets wait`);
+    release(MAX_HELD - room);
+    plane.tell('late', [late]);
+    t.deepEqual(new Set(await Promise.all(uploads.map((call) => call.ended()))), new Set(['0']));
+    t.true(late.requests.every(({ body }) => body.equals(LARGE)));
+  },
+);
+
 function waiting(stream: Received['stream']): number {
   return (stream.waiting ?? []).reduce((sum, { start, end }) => sum + end - start, 0);
 }
