@@ -54,7 +54,7 @@ for (const workers of [1, 2]) {
         client = connectEcho(address);
         await eventually(async () => (await client.unary('x')).code === 0);
         const deaths = log.lines.filter(({ level }) => level === 'error');
-        t.is(deaths.length, workers);
+        t.is(deaths.length, workers, JSON.stringify(deaths));
         t.regex(deaths[0]?.message ?? '', /data thread died/);
         t.regex(String(deaths[0]?.fields.reason), /crash asked for by a test/);
         // The last one is counted right after its answer has left.
