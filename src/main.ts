@@ -22,11 +22,19 @@ async function main(): Promise<number> {
     }
     case 'check': {
       const { runCheck } = await import('./cli/check.ts');
-      return runCheck(command.config, output);
+      return runCheck(command.config, output, command.dial);
     }
     case 'demo': {
       const { runDemo } = await import('./cli/demo.ts');
       return runDemo(command.args);
+    }
+    case 'services': {
+      const { runServices } = await import('./cli/services.ts');
+      return runServices(command, output);
+    }
+    case 'register': {
+      const { runRegister } = await import('./cli/register.ts');
+      return runRegister(command.config, command.command, output);
     }
     case 'schema': {
       const { runSchema } = await import('./cli/schema.ts');

@@ -8,19 +8,26 @@ import type { OutriggerError } from './base/errors.ts';
 import type { Log } from './base/log.ts';
 import type { Config } from './config/config.ts';
 import { redact } from './config/redact.ts';
+import { withNeeds } from './config/resolve.ts';
+import type { CertificateStore, CertificateStoreDeps } from './control/certificates/store.ts';
 import { Cluster, type ClusterChange } from './control/cluster/cluster.ts';
 import { isEmpty } from './control/cluster/diff.ts';
 import { Discovery } from './control/cluster/discovery.ts';
 import { TroubleLog } from './control/cluster/trouble_log.ts';
 import { CounterArena } from './control/counters.ts';
+import { EndpointErrors } from './control/endpoint_errors.ts';
+import { Explainer } from './control/explainer.ts';
 import { type FedService, Feed } from './control/feed.ts';
+import { ServicesHealth } from './control/health/services_health.ts';
+import { openInbound } from './control/inbound.ts';
+import type { RegistrationStatus } from './control/registration/registered_app.ts';
+import { type Registrations, startRegistrations } from './control/registration/registrations.ts';
 import { FirstContact } from './control/registries/first_contact.ts';
-import { openRegistry } from './control/registries/open.ts';
-import type { Registry } from './control/registries/registry.ts';
+import { openRegistries } from './control/registries/sources.ts';
 import { DataThreads } from './control/threads.ts';
 import { PROTOCOL_ERROR_TOKENS } from './http2/protocol_errors.ts';
 import { HISTOGRAM_SLOTS, SERVICE } from './model/counters.ts';
-import type { FromDataThread } from './model/snapshot.ts';
+import type { FromDataThread, ToDataThread } from './model/snapshot.ts';
 import { createExposition } from './observe/exposition.ts';
 import type { EventLog } from './observe/log.ts';
 
@@ -42,6 +49,10 @@ export interface SidecarOptions {
 export interface Sidecar {
   /** The addresses in use, with the ports that the system chose. */
   readonly listen: readonly string[];
+  /** Those that speak TLS. */
+  readonly secureListen: readonly string[];
+  /** Where others connect; null without `inbound`. */
+  readonly inbound: string | null;
   readonly admin: string;
   readonly telemetry: string;
   services(): readonly FedService[];
@@ -52,7 +63,11 @@ export interface Sidecar {
    * over, or after `ms` milliseconds.
    */
   settled(ms: number): Promise<void>;
-  /** Stops taking requests, lets those in flight finish within the grace of the config, and closes everything. */
+  /** What `register:` lists, and how it stands. */
+  registrations(): readonly RegistrationStatus[];
+  /** Takes the app out of the registries; the first part of `stop`, for those who have something to do in between. */
+  deregister(): Promise<void>;
+  /** Takes the app out of the registries, stops taking requests, lets those in flight finish within the grace of the config, and closes everything. */
   stop(): Promise<void>;
 }
 
@@ -64,8 +79,8 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const { config, log, clock } = options;
   const startedAt = clock.now();
   const arena = new CounterArena(config.workers);
-  const registries = new Map<string, Registry>();
-  for (const [name, registry] of config.registries) registries.set(name, openRegistry(name, registry, { clock }));
+  const registries = openRegistries(config, { clock, log });
+  let registrations: Registrations | null = null;
 
   const feed: Feed = new Feed({
     arena,
@@ -73,26 +88,49 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     broadcast: (message) => threads.broadcast(message),
     running: () => threads.running(),
   });
+  const secure = config.inbound === null ? config.secureListen : [...config.secureListen, config.inbound.listen];
   const threads: DataThreads = new DataThreads({
     entry: options.dataThread ?? new URL(`./dataplane/thread${extname(import.meta.url)}`, import.meta.url),
     listen: config.listen,
+    secure,
     arena,
     clock,
     log,
     state: () => ({
       routing: config.routing,
+      clients: config.clients,
       discoverSettings: config.discover?.settings ?? null,
       services: feed.snapshots(),
+      ...(certificates === null ? {} : { tls: certificates.start() }),
     }),
     event: (thread, event) => onEvent(thread, event),
-    died: (thread) => feed.threadDied(thread),
+    died: (thread) => {
+      feed.threadDied(thread);
+      errors.threadDied(thread);
+    },
   });
+  const errors = new EndpointErrors();
+  const explainer = new Explainer({
+    clock,
+    running: () => threads.running(),
+    send: (thread, message) => threads.send(thread, message),
+  });
+  const broadcast = (message: ToDataThread): void => threads.broadcast(message);
+  const certificates = await openCertificates(config, { clock, log, broadcast });
 
   const waiting = new Set(config.services.keys());
   let onSettled = (): void => {};
+  const health = new ServicesHealth((name) => (config.services.get(name) ?? config.discover)?.health ?? null, {
+    clock,
+    log,
+    changed(change) {
+      feed.change(change);
+      logChange(log, change);
+    },
+    health: (name, reports) => feed.setHealth(name, reports),
+  });
   const changed = (change: ClusterChange): void => {
-    feed.change(change);
-    logChange(log, change);
+    health.change(change);
     if (!change.known) return;
     waiting.delete(change.name);
     if (isSettled()) onSettled();
@@ -101,15 +139,16 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const trouble = new TroubleLog(log);
   const clusters = new Map<string, Cluster>();
   for (const [name, service] of config.services) feed.add(name, service.settings, service.format);
+  if (config.inbound !== null) openInbound(config.inbound, feed, startedAt);
   const discovery = openDiscovery();
   let contact: FirstContact | null = null;
 
   function openClusters(): void {
-    for (const [name, { registry, path, format, instances }] of config.services) {
-      const query = { service: name, path, format, instances };
-      const source = registries.get(registry) as Registry;
-      const emptyProtection = emptyProtectionOf(config, registry);
-      clusters.set(name, new Cluster({ registry: source, query, emptyProtection }, { clock, log, trouble, changed }));
+    for (const [name, service] of config.services) {
+      const { registry, path, emptyProtection } = registries.source(service);
+      const { format, instances, settings } = service;
+      const query = { service: name, path, format, protocol: settings.protocol, instances };
+      clusters.set(name, new Cluster({ registry, query, emptyProtection }, { clock, log, trouble, changed }));
     }
   }
 
@@ -117,8 +156,9 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   function makeContact(): FirstContact | null {
     const discover = config.discover;
     if (discover === null) return null;
-    const { registry: name, path } = discover;
-    return new FirstContact(registries.get(name) as Registry, path, {
+    const { registry: name } = discover;
+    const { registry, path } = registries.source(discover);
+    return new FirstContact(registry, path, {
       clock,
       patience: READY_AFTER,
       looked() {
@@ -132,12 +172,16 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   function openDiscovery(): Discovery | null {
     const discover = config.discover;
     if (discover === null) return null;
-    const { registry, path, format } = discover;
-    const source = registries.get(registry) as Registry;
+    const { registry, path, emptyProtection } = registries.source(discover);
     return new Discovery(
-      { registry: source, path, format, emptyProtection: emptyProtectionOf(config, registry) },
-      { clock, log, trouble, changed, dropped: (name) => feed.drop(name), demand },
+      { registry, path, format: discover.format, protocol: discover.settings.protocol, emptyProtection },
+      { clock, log, trouble, changed, dropped, demand },
     );
+  }
+
+  function dropped(name: string): void {
+    health.drop(name);
+    feed.drop(name);
   }
 
   function demand(name: string): { requests: number; inFlight: number } {
@@ -157,6 +201,13 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
         break;
       case 'endpoint_gone':
         feed.released(thread, event.counters);
+        errors.set(thread, event.service, event.address, null);
+        break;
+      case 'endpoint_error':
+        errors.set(thread, event.service, event.address, event.error);
+        break;
+      case 'explained':
+        explainer.answered(event.id, event.explanation);
         break;
       case 'wanted':
         onWanted(thread, event.service);
@@ -175,7 +226,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       threads.send(thread, { kind: 'service_gone', name, why: whyNotWanted(name, outcome) });
     } else if (outcome === 'opened') {
       const path = discover.path.replaceAll('{service}', () => name);
-      feed.add(name, { ...discover.settings, path }, discover.format);
+      feed.add(name, { ...withNeeds(discover.settings, config.needs.get(name)), path }, discover.format);
     } else feed.tell(name, (message) => threads.send(thread, message));
   }
 
@@ -185,7 +236,8 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       // The feed hears of changes only; the membership also of answers that changed nothing.
       const { updatedAt, stale } = (clusters.get(name) ?? discovery?.get(name))?.membership ?? service;
       const { registry, path, balance } = settings;
-      yield { name, registry, path, format, balance, updatedAt, stale, instances: service.instances.values() };
+      const errorOf = (address: string): string | null => errors.get(name, address);
+      yield { name, registry, path, format, balance, updatedAt, stale, instances: service.instances.values(), errorOf };
     }
   }
 
@@ -205,10 +257,14 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const servers: HttpServer[] = [];
   const stop = (): Promise<void> => {
     stopping ??= (async () => {
+      // Before anything else: who finds the app from now on finds it gone, and who found it before is still served.
+      await registrations?.stop();
       contact?.close();
+      health.close();
       await threads.stop(config.drainGraceMs);
+      await certificates?.close();
       await Promise.all([...Array.from(clusters.values(), (cluster) => cluster.close()), discovery?.close()]);
-      await Promise.all(Array.from(registries.values(), (registry) => registry.close()));
+      await registries.close();
       await Promise.all(servers.map((server) => server.close()));
     })();
     return stopping;
@@ -220,8 +276,10 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
         counters: arena,
         services: () =>
           Array.from(feed.services(), (service) => ({ ...service, instances: service.instances.values() })),
-        registries: () => Array.from(registries.values(), ({ name, stats }) => ({ name, ...stats })),
+        registries: () => Array.from(registries.all.values(), ({ name, stats }) => ({ name, ...stats })),
         restarts: () => threads.restarts(),
+        certificates: () => certificates?.metrics() ?? [],
+        registrations: () => registrations?.statuses() ?? [],
       },
       { version: options.version, protocolErrorTokens: PROTOCOL_ERROR_TOKENS },
     );
@@ -235,7 +293,14 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     servers.push(telemetry);
     const admin = await startAdminServer({
       listen: config.admin,
-      view: { counters: arena, services: serviceViews, now: () => clock.now(), config: () => redact(config) },
+      view: {
+        counters: arena,
+        services: serviceViews,
+        registrations: () => registrations?.statuses() ?? [],
+        now: () => clock.now(),
+        explain: (request) => explainer.ask(request),
+        config: () => redact(config),
+      },
       actions: {
         setLogLevel: (level) => log.setLevel(level),
         drain: () => threads.drain(config.drainGraceMs),
@@ -245,6 +310,10 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     });
     servers.push(admin);
     const listen = await listening;
+    // Last: what cannot start must not have been found by anybody.
+    registrations = startRegistrations(config.register, { clock, log, registries: config.registries });
+    const registered = registrations;
+    const secured = threads.secure;
     const settled = (ms: number): Promise<void> =>
       new Promise((resolve) => {
         if (isSettled()) return resolve();
@@ -253,6 +322,8 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       });
     return {
       listen,
+      secureListen: secured.slice(0, config.secureListen.length),
+      inbound: config.inbound === null ? null : (secured.at(-1) ?? null),
       admin: admin.address,
       telemetry: telemetry.address,
       services: () => [...feed.services()],
@@ -261,6 +332,8 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
         return contact.answered ? 'answered' : contact.error;
       },
       settled,
+      registrations: registered.statuses,
+      deregister: registered.stop,
       stop,
     };
   } catch (error) {
@@ -269,15 +342,18 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   }
 }
 
+/** Null when nothing speaks TLS. Rejects with an OutriggerError that names the file that cannot be used. */
+async function openCertificates(config: Config, deps: CertificateStoreDeps): Promise<CertificateStore | null> {
+  if (config.certificates.length === 0) return null;
+  // Brought by those who need it.
+  const { CertificateStore: store } = await import('./control/certificates/store.ts');
+  return store.open(config.certificates, deps);
+}
+
 function whyNotWanted(name: string, outcome: 'invalid' | 'full' | 'opened' | 'known'): string {
   if (outcome === 'full')
     return `service "${name}" cannot be looked up: as many services as possible are followed already`;
   return `"${name}" cannot be looked up: it is no name for a service`;
-}
-
-function emptyProtectionOf(config: Config, registry: string): number {
-  const options = config.registries.get(registry);
-  return options !== undefined && 'emptyProtection' in options ? (options.emptyProtection ?? 0) : 0;
 }
 
 function logChange(log: Log, { name, diff, instances }: ClusterChange): void {

@@ -3,8 +3,11 @@ import test from 'ava';
 import { REASONS } from '../src/base/errors.ts';
 import { parseCommandLine } from '../src/cli/args.ts';
 import { COMMANDS } from '../src/cli/flags.ts';
+import { findFormat, readRecord } from '../src/control/registries/records/formats.ts';
+import type { RecordFormat } from '../src/control/registries/records/record.ts';
 import { METRICS } from '../src/observe/metric_table.ts';
 import { configOf, loadText } from './config/load_text.ts';
+import { LIBRARY_RECORDS } from './control/registries/records/libraries.ts';
 
 // What the documents show is loaded, parsed and compared here, so that it cannot rot.
 const ROOT = new URL('../', import.meta.url);
@@ -29,12 +32,54 @@ function table(first: string): string[][] {
 }
 
 for (const [index, text] of blocks('yaml')
-  .filter((block) => block.includes('registries:'))
+  .filter((block) => /^(registries|inbound):/m.test(block))
   .entries()) {
   test(`the README's config ${index + 1} is right as it stands`, (t) => {
-    t.true(configOf(loadText(text)).registries.size > 0);
+    const { registries, inbound } = configOf(loadText(text));
+    t.true(registries.size > 0 || inbound !== null);
   });
 }
+
+/** The least that an entry of `registries:` of each type says. */
+const REGISTRIES: Readonly<Record<string, string>> = {
+  etcd: '{ type: etcd, endpoints: [http://127.0.0.1:2379] }',
+  Kubernetes: '{ type: kubernetes }',
+  DNS: '{ type: dns }',
+  file: '{ type: file, path: instances.yaml }',
+  Eureka: '{ type: eureka, urls: [http://127.0.0.1:8761/eureka] }',
+  ZooKeeper: '{ type: zookeeper, servers: [127.0.0.1:2181] }',
+  Consul: '{ type: consul }',
+};
+
+for (const [registry = '', records = '', lines = ''] of table('your registry')) {
+  test(`the README's lines for ${registry} with ${records} are right`, (t) => {
+    const text = lines.replaceAll('<br>', '\n');
+    const entry = REGISTRIES[registry];
+    if (!text.includes('registries:')) t.not(entry, undefined, `no entry for a registry of type ${registry}`);
+    const config = configOf(loadText(text.includes('registries:') ? text : `registries: { main: ${entry} }\n${text}`));
+    if (registry !== 'etcd') return;
+    // And they find what the library writes.
+    const format = /\(([\w-]+)\)$/.exec(records)?.[1];
+    const path = config.discover?.path ?? [...config.services.values()][0]?.path ?? '';
+    const [head = '', tail = ''] = path.split('{service}');
+    const found = LIBRARY_RECORDS.filter((record) => record.format === format && record.instance !== null).some(
+      ({ key, value }) => {
+        const directory = key.slice(0, key.lastIndexOf('/') + 1);
+        if (!directory.startsWith(head) || !directory.endsWith(tail)) return false;
+        if (!path.includes('{service}') && directory !== path) return false;
+        if (/[/]/.test(directory.slice(head.length, directory.length - tail.length))) return false;
+        const { decoded, format: seen } = readRecord(findFormat('auto') as RecordFormat, key, value, directory);
+        return decoded.kind === 'instances' && seen === format;
+      },
+    );
+    t.true(found, `no record of ${format} lies at ${path}`);
+  });
+}
+
+test('the README has a row for every format', (t) => {
+  const rows = table('your registry').map(([, records = '']) => /\(([\w-]+)\)$/.exec(records)?.[1]);
+  for (const { format } of LIBRARY_RECORDS) t.true(rows.includes(format), format);
+});
 
 test("the README's config for etcd is five lines", (t) => {
   const [first = ''] = blocks('yaml');
@@ -42,7 +87,7 @@ test("the README's config for etcd is five lines", (t) => {
 });
 
 test("the README's command lines are understood", (t) => {
-  const lines = [...README.matchAll(/(?<=^|`)outrigger ((?:run|check|demo|schema|--)[^`\n]*)/gm)].map(
+  const lines = [...README.matchAll(/(?<=^|`)outrigger ((?:run|check|demo|services|register|schema|--)[^`\n]*)/gm)].map(
     (match) => (match[1] as string).split(/ {2,}#/)[0] as string,
   );
   t.true(lines.length >= 6);

@@ -8,6 +8,8 @@ import { type H2loadSummary, type LoggedRequest, parseH2load, parseLog } from '.
 /** One run of the load generator. */
 export interface Load {
   readonly port: number;
+  /** Over TLS. */
+  readonly secure?: boolean;
   readonly clients: number;
   readonly streams: number;
   /** The small call as gRPC makes it, or the large file. */
@@ -50,7 +52,9 @@ export async function runH2load(context: Context, load: Load): Promise<LoadResul
   // Windows as a client with large answers has them; h2load's own are boundless.
   else args.push('-w', '20', '-W', '24');
   if (load.log) args.push(`--log-file=${logFile}`);
-  args.push(`http://127.0.0.1:${load.port}${load.what === 'small' ? files.smallPath : files.largePath}`);
+  args.push(
+    `${load.secure ? 'https' : 'http'}://127.0.0.1:${load.port}${load.what === 'small' ? files.smallPath : files.largePath}`,
+  );
 
   const { code, output } = await runChild('h2load', 'h2load', args, longest);
   const log = load.log ? readLog(logFile) : [];

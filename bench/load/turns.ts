@@ -1,5 +1,6 @@
 import { cpuSeconds, residentMb } from './accounting.ts';
 import { startBackends } from './backends/backends.ts';
+import { benchCertificate } from './certificate.ts';
 import type { Context } from './context.ts';
 import { type Latency, median } from './figures.ts';
 import { outrigger } from './peers/outrigger.ts';
@@ -73,14 +74,17 @@ export async function runInTurns(context: Context, workload: RequestWorkload, pe
 
 function casts(context: Context, workload: RequestWorkload, peers: readonly Peer[]) {
   const { proxyCpu, loadCpu } = context;
+  const tls = workload.secure ? benchCertificate(context) : null;
   const everywhere = proxyCpu === loadCpu ? proxyCpu : `${loadCpu},${proxyCpu}`;
   const ours = workload.variants.map(({ name, workers, everywhere: all }) => ({
     name,
     peer: outrigger,
-    options: { workers, cpus: all ? everywhere : proxyCpu },
+    options: { workers, cpus: all ? everywhere : proxyCpu, tls },
   }));
-  const theirs = workload.withPeers ? peers.filter((peer) => peer.excluded(workload.id) === null) : [];
-  return [...ours, ...theirs.map((peer) => ({ name: peer.name, peer, options: { workers: 1, cpus: proxyCpu } }))];
+  const theirs = workload.withPeers
+    ? peers.filter((peer) => peer.excluded(workload.id) === null && (!workload.secure || peer.terminatesTls === true))
+    : [];
+  return [...ours, ...theirs.map((peer) => ({ name: peer.name, peer, options: { workers: 1, cpus: proxyCpu, tls } }))];
 }
 
 /** Starts a proxy; gives the reason when it cannot be, which is no reason to measure none of the others, unless it is our own. */

@@ -30,7 +30,7 @@ measure('observe durations of 0.1 ms to 10 s', (times) => {
 /** An exchange that has ended, as far as counting looks at it. */
 const exchange = {
   service: { block: service, unversionedBlock: version },
-  endpoint: { block: endpoint, versionBlock: version, requestEnded: () => add(endpoint, ENDPOINT.IN_FLIGHT, -1) },
+  endpoint: { block: endpoint, versionBlock: version, judge: () => {}, requestEnded: () => add(endpoint, ENDPOINT.IN_FLIGHT, -1) },
   arrivedAt: 1_000,
   sentAt: 1_000.02,
   answeredAt: 1_000.31,
@@ -41,7 +41,7 @@ const exchange = {
 
 measure('record an attempt and a request', (times) => {
   for (let i = 0; i < times; i++) {
-    recordAttempt(exchange, 0);
+    recordAttempt(exchange, 'ok', 'well');
     recordRequest(exchange);
   }
   keep(view[SERVICE.DURATION] as number);

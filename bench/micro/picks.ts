@@ -1,27 +1,31 @@
 /** What a pick costs, for each policy and for services of very different sizes: it must not grow with the number of instances. */
+import { Load } from '../../src/dataplane/balancing/load.ts';
 import type { Candidate, Picker } from '../../src/dataplane/balancing/picker.ts';
 import { POLICIES } from '../../src/dataplane/balancing/policies.ts';
-import type { BalancePolicy } from '../../src/model/service.ts';
+import type { BalancePolicy } from '../../src/model/balancing.ts';
 import { keep, measure } from './measure.ts';
 
 const SIZES = [3, 100, 10_000] as const;
-const WARM_UP = 1_000_000;
+const WARM_UP = 200_000;
+const CONTEXT = { random: Math.random, now: () => 0 };
 
 /** Sorted by id, with weights that are not all alike. */
 function candidates(count: number): Candidate[] {
   return Array.from({ length: count }, (_, index) => ({
     id: `10.0.0.1:${String(10_000 + index)}`,
     weight: 1 + (index % 3),
+    inFlight: index % 4,
+    load: new Load(),
   }));
 }
 
 const cases = (Object.keys(POLICIES) as BalancePolicy[]).flatMap((policy) =>
-  SIZES.map((size) => ({ policy, size, picker: POLICIES[policy](candidates(size), null, Math.random) })),
+  SIZES.map((size) => ({ policy, size, picker: POLICIES[policy](candidates(size), null, CONTEXT) })),
 );
 
 function pick(picker: Picker, times: number): void {
   let sum = 0;
-  for (let i = 0; i < times; i++) sum += picker.pick();
+  for (let i = 0; i < times; i++) sum += picker.pick(Math.imul(i, 0x9e3779b9) >>> 0);
   keep(sum);
 }
 

@@ -3,6 +3,9 @@
  * makes the picker anew. Nothing is dialed: 10,000 connections would measure the kernel.
  */
 
+import type { ServiceConfig } from '../../src/config/config.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import type { RequestView } from '../../src/dataplane/routing/request_view.ts';
 import { TurnClock } from '../../src/dataplane/turn_clock.ts';
 import type { UpstreamContext } from '../../src/dataplane/upstream/context.ts';
 import { DialQueue } from '../../src/dataplane/upstream/dial_queue.ts';
@@ -29,6 +32,9 @@ const context: UpstreamContext = {
   dials: new DialQueue(),
   clock: new TurnClock(() => {}),
   block: () => ({ view, base: 0 }),
+  tls: null,
+  onTlsFailure() {},
+  onEndpointError() {},
   onProtocolError() {},
   onGoaway() {},
   onEndpointState() {},
@@ -42,18 +48,25 @@ function record(index: number, weight: number): EndpointRecord {
   return { id: address, address, version, weight, zone: null, metadata: {}, counters: { segment: 0, offset: 0 } };
 }
 
+/** What a config that says nothing more gives a service. */
+const LOADED = loadConfig({
+  file: {
+    name: 'bench',
+    text: '{ registries: { main: { type: file, path: x } }, services: { large: {} } }',
+    directory: '/',
+  },
+  flags: {},
+  env: {},
+  cwd: '/',
+});
+if (LOADED.kind !== 'config') throw new Error(JSON.stringify(LOADED.problems));
+const SETTINGS = (LOADED.config.services.get('large') as ServiceConfig).settings;
+
 function snapshot(change: Partial<ServiceSnapshot>): ServiceSnapshot {
   const range = { segment: 0, offset: 0 };
   return {
     name: 'large',
-    settings: {
-      balance: 'round_robin',
-      version: { header: 'x-version', default: null, fallback: 'none' },
-      limits: { requests: 20_000, pending: 20_000, connectionsPerInstance: 8 },
-      timeout: null,
-      registry: 'main',
-      path: '/services/large/',
-    },
+    settings: SETTINGS,
     counters: range,
     versions: { '': range, v1: range, v2: range },
     full: false,
@@ -69,9 +82,9 @@ function snapshot(change: Partial<ServiceSnapshot>): ServiceSnapshot {
 /** The picks of the first requests after a change: one without a version, and one for v1. */
 function pickBoth(service: ServiceUpstream): void {
   for (const version of [null, 'v1']) {
-    const subset = service.select(version);
+    const subset = service.select({ version: () => version } as unknown as RequestView, service.settings);
     if (!(subset instanceof Subset)) throw new Error(subset.message);
-    if (subset.pick(null) === null) throw new Error('no instance was picked');
+    if (subset.pick(null, 0) === null) throw new Error('no instance was picked');
   }
 }
 

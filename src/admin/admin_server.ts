@@ -1,8 +1,10 @@
 import type { Log, LogLevel } from '../base/log.ts';
 import { LOG_LEVELS } from '../observe/log.ts';
 import type { AdminActions, AdminView } from './admin_view.ts';
+import { explainRequestOf } from './explain_request.ts';
 import { type HttpServer, startHttpServer } from './http_server.ts';
 import { redact } from './redact.ts';
+import { describeRegistrations } from './registrations_json.ts';
 import { type AdminRequest, index, json, RefusedRequest, type Route, text } from './router.ts';
 import { describeServices } from './services_json.ts';
 
@@ -28,6 +30,18 @@ export function startAdminServer({ listen, view, actions, log }: AdminOptions): 
       path: '/services',
       about: 'services and their instances, with state and counts',
       handle: () => json(200, describeServices(view)),
+    },
+    {
+      method: 'GET',
+      path: '/registrations',
+      about: 'what is registered, where, and why not',
+      handle: () => json(200, describeRegistrations(view)),
+    },
+    {
+      method: 'GET',
+      path: '/explain',
+      about: 'why this instance? ?service=book&version=v2&path=/book.Book/Get&header=name:value',
+      handle: async ({ query }) => json(200, await view.explain(explainRequestOf(query))),
     },
     {
       method: 'GET',

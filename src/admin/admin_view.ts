@@ -1,4 +1,5 @@
 import type { LogLevel } from '../base/log.ts';
+import type { ExplainRequest, Explanation } from '../model/explain.ts';
 import type { EndpointRecord } from '../model/snapshot.ts';
 import type { CounterReader } from '../observe/metrics_view.ts';
 
@@ -16,6 +17,22 @@ export interface ServiceView {
   /** True while the set may be out of date, since the registry does not answer. */
   readonly stale: boolean;
   readonly instances: Iterable<EndpointRecord>;
+  /** Why an instance cannot be connected to; null when it can. */
+  readonly errorOf?: (address: string) => string | null;
+}
+
+/** One entry of `register:` as the admin server shows it. */
+export interface RegistrationView {
+  readonly service: string;
+  readonly registry: string;
+  readonly address: string | null;
+  /** The key or id of the record. */
+  readonly place: string | null;
+  readonly state: string;
+  /** When the state began, in epoch milliseconds. */
+  readonly since: number;
+  /** Why it is not registered; null when it is. */
+  readonly reason: string | null;
 }
 
 /** What the admin server reads, at the moment of a request. Implemented where the process is put together. */
@@ -24,6 +41,10 @@ export interface AdminView {
   services(): Iterable<ServiceView>;
   /** Epoch milliseconds, of the same clock as `updatedAt`. */
   now(): number;
+  /** What `register:` lists and how it stands, as plain data; none when left out. */
+  registrations?(): readonly RegistrationView[];
+  /** What would become of a request. Rejects with an OutriggerError when no data thread answers. */
+  explain(request: ExplainRequest): Promise<Explanation>;
   /** The effective config, as plain data. Values that look like secrets are masked before they are shown. */
   config(): unknown;
 }

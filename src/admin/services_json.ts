@@ -24,6 +24,8 @@ export interface InstanceJson {
   readonly weight: number;
   readonly zone: string | null;
   readonly state: InstanceState;
+  /** Why its health check fails, or why it cannot be connected to; null when there is nothing to say. */
+  readonly reason: string | null;
   readonly in_flight: number;
   /** Requests sent to the instance that have ended, retries included. */
   readonly requests: number;
@@ -36,20 +38,25 @@ const FAILURES: readonly UpstreamResult[] = ['error', 'reset', 'closed', 'deadli
 /** What `GET /services` shows. Reads the shared counters, changes nothing. */
 export function describeServices(view: AdminView): ServiceJson[] {
   const now = view.now();
-  return Array.from(view.services(), ({ name, registry, path, format, balance, updatedAt, stale, instances }) => ({
-    name,
-    registry,
-    path,
-    format,
-    balance,
-    updated_ms_ago: updatedAt > 0 ? Math.max(0, now - updatedAt) : null,
-    stale,
-    instances: Array.from(instances, (instance) => describeInstance(instance, view.counters)),
-  }));
+  return Array.from(
+    view.services(),
+    ({ name, registry, path, format, balance, updatedAt, stale, instances, errorOf }) => ({
+      name,
+      registry,
+      path,
+      format,
+      balance,
+      updated_ms_ago: updatedAt > 0 ? Math.max(0, now - updatedAt) : null,
+      stale,
+      instances: Array.from(instances, (instance) =>
+        describeInstance(instance, errorOf?.(instance.address) ?? null, view.counters),
+      ),
+    }),
+  );
 }
 
-function describeInstance(instance: EndpointRecord, counters: CounterReader): InstanceJson {
-  const { id, address, version, weight, zone, counters: range } = instance;
+function describeInstance(instance: EndpointRecord, error: string | null, counters: CounterReader): InstanceJson {
+  const { id, address, version, weight, zone, unhealthyReason: reason = error, counters: range } = instance;
   let requests = 0;
   let failures = 0;
   for (const [index, result] of UPSTREAM_RESULTS.entries()) {
@@ -59,5 +66,5 @@ function describeInstance(instance: EndpointRecord, counters: CounterReader): In
   }
   const state = instanceState(counters, range);
   const in_flight = counters.sum(range, ENDPOINT.IN_FLIGHT);
-  return { id, address, version, weight, zone, state, in_flight, requests, failures };
+  return { id, address, version, weight, zone, state, reason, in_flight, requests, failures };
 }

@@ -18,3 +18,8 @@ export function backoffDelay(policy: BackoffPolicy, failures: number, random: ()
   const grown = Math.min(policy.max, policy.initial * policy.multiplier ** Math.max(0, failures - 1));
   return Math.min(policy.max, grown * (1 + policy.jitter * (2 * random() - 1)));
 }
+
+/** As `backoffDelay`, but anything from nothing to the grown delay ("full jitter"): many who failed together do not come back together. */
+export function fullJitterDelay(policy: BackoffPolicy, failures: number, random: () => number = Math.random): number {
+  return random() * Math.min(policy.max, policy.initial * policy.multiplier ** Math.max(0, failures - 1));
+}

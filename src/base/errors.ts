@@ -14,6 +14,10 @@ export const REASONS = {
   overloaded: { grpc: 14, http: 503 },
   deadline: { grpc: 4, http: 504 },
   shutting_down: { grpc: 14, http: 503 },
+  /** gRPC's PERMISSION_DENIED: the caller is known, and may not. */
+  not_allowed: { grpc: 7, http: 403 },
+  /** What the request needs, the service's protocol cannot carry: gRPC in HTTP/1.1, a WebSocket in HTTP/2. */
+  protocol_mismatch: { grpc: 12, http: 501 },
 } as const;
 
 export type Reason = keyof typeof REASONS;

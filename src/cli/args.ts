@@ -3,15 +3,19 @@ import type { ConfigFlags } from '../config/overrides.ts';
 import type { ConfigRequest } from '../config/read.ts';
 import { didYouMean } from '../config/suggest.ts';
 import type { Env } from '../config/variables.ts';
-import { COMMANDS, type Command, FLAGS, type Flag } from './flags.ts';
+import { COMMANDS, type Command, FLAGS, type Flag, WORDS } from './flags.ts';
 import { helpText } from './help.ts';
+import { type RegisterCommand, registerCommand } from './register/command.ts';
+import { type ServicesCommand, servicesCommand } from './services/command.ts';
 
 /** What the command line asks for. */
 export type ParsedCommand =
   /** `command` is what stands after `--`: the app to start and end with; null when there is none. */
   | { readonly kind: 'run'; readonly config: ConfigRequest; readonly command: readonly string[] | null }
-  | { readonly kind: 'check'; readonly config: ConfigRequest }
+  | { readonly kind: 'check'; readonly config: ConfigRequest; readonly dial: boolean }
   | { readonly kind: 'demo'; readonly args: readonly string[] }
+  | ServicesCommand
+  | RegisterCommand
   | { readonly kind: 'schema' }
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'version' }
@@ -47,13 +51,14 @@ export function parseCommandLine(argv: readonly string[], env: Env, cwd: string)
   if (command === undefined) return unknownCommand(positionals[0] as string);
   if (values.has('help')) return { kind: 'help', text: helpText(positionals.length === 0 ? null : command) };
   if (values.has('version')) return { kind: 'version' };
-  if (positionals.length > 1) return unexpected(command, positionals[1] as string);
+  const stray = positionals[1 + (WORDS[command] ?? 0)];
+  if (stray !== undefined) return unexpected(command, stray);
   const wrapped = terminator ? argv.slice(terminator.index + 1) : null;
-  return toCommand(command, values, wrapped, env, cwd);
+  return toCommand(command, values, positionals.slice(1), wrapped, env, cwd);
 }
 
 function parseArgsOption(flag: Flag) {
-  const type = flag.value === null ? ('boolean' as const) : ('string' as const);
+  const type = flag.value === null || flag.bare ? ('boolean' as const) : ('string' as const);
   return { type, multiple: true, ...(flag.short === undefined ? {} : { short: flag.short }) };
 }
 
@@ -92,6 +97,7 @@ function checkOption(command: Command, token: OptionToken, given: ReadonlyMap<st
   if (!known.includes(flag)) {
     return usage(`${command} has no flag ${rawName}`, `it belongs to: ${flag.commands.join(', ')}`);
   }
+  if (flag.bare && value === undefined) return null;
   if (flag.value === null) {
     return value === undefined ? null : usage(`${rawName} takes no value`, `write ${rawName} alone`);
   }
@@ -115,22 +121,27 @@ function unexpected(command: Command, word: string): ParsedCommand {
 function toCommand(
   command: Command,
   values: ReadonlyMap<string, readonly string[]>,
+  words: readonly string[],
   wrapped: readonly string[] | null,
   env: Env,
   cwd: string,
 ): ParsedCommand {
-  if (wrapped !== null && command !== 'run')
+  if (wrapped !== null && command !== 'run' && command !== 'register')
     return usage(`${command} starts no app`, 'leave out "--" and what follows');
   if (wrapped?.length === 0)
-    return usage('there is no command after "--"', 'for example: outrigger run -- node app.js');
+    return usage('there is no command after "--"', `for example: outrigger ${command} -- node app.js`);
   const config = { file: values.get('config')?.[0] ?? null, flags: configFlags(values), env, cwd };
   switch (command) {
     case 'run':
       return { kind: 'run', config, command: wrapped };
     case 'check':
-      return { kind: 'check', config };
+      return { kind: 'check', config, dial: values.has('dial') };
     case 'demo':
       return { kind: 'demo', args: values.has('keep') ? ['--keep'] : [] };
+    case 'services':
+      return servicesCommand(values, words[0] ?? null, config);
+    case 'register':
+      return registerCommand(values, config, wrapped);
     case 'schema':
       return { kind: 'schema' };
   }
@@ -139,6 +150,7 @@ function toCommand(
 function configFlags(values: ReadonlyMap<string, readonly string[]>): ConfigFlags {
   const lists = { etcd: values.get('etcd'), static: values.get('static'), listen: values.get('listen') };
   const texts = {
+    consul: values.get('consul')?.[0],
     file: values.get('file')?.[0],
     path: values.get('path')?.[0],
     format: values.get('format')?.[0],

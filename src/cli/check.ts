@@ -3,20 +3,34 @@ import { type ConfigRequest, readConfig } from '../config/read.ts';
 import type { RegistryOptions } from '../config/registry_options.ts';
 import { type Output, problemsText } from './check_print.ts';
 
-/** The `check` command: prints every problem of the config, or what it means. Resolves with the exit code: 0, or 2 for problems. */
-export async function runCheck(request: ConfigRequest, output: Output): Promise<number> {
+/**
+ * The `check` command: prints every problem of the config and of the certificates that it names, or what it means; with `dial` also how
+ * connecting to every instance goes. Resolves with the exit code: 0, 2 for problems, 1 when an instance cannot be connected to.
+ */
+export async function runCheck(request: ConfigRequest, output: Output, dial = false): Promise<number> {
   const result = await readConfig(request);
   if (result.kind === 'problems') {
     output.err(problemsText(result.problems, output.color));
     return 2;
   }
-  output.out(summary(result.config));
-  return 0;
+  const { config } = result;
+  if (config.certificates.length > 0) {
+    const { certificateProblems } = await import('./check_certificates.ts');
+    const problems = await certificateProblems(config, Date.now());
+    if (problems.length > 0) {
+      output.err(problemsText(problems, output.color));
+      return 2;
+    }
+  }
+  output.out(summary(config));
+  if (!dial) return 0;
+  const { dialAll } = await import('./check_dial.ts');
+  return (await dialAll(config, output)) === 0 ? 0 : 1;
 }
 
 function summary(config: Config): string {
   const rows: [string, string][] = [
-    ['listen', config.listen.join(', ')],
+    ['listen', [...config.listen, ...config.secureListen.map(({ address }) => `${address} (TLS)`)].join(', ')],
     ['admin', config.admin],
     ['telemetry', config.telemetry],
     ['workers', String(config.workers)],
@@ -27,6 +41,8 @@ function summary(config: Config): string {
     const { path, registry, settings } = config.discover;
     rows.push(['discover', `any other name at ${path} of ${registry}, ${settings.balance}`]);
   }
+  if (config.inbound !== null)
+    rows.push(['inbound', `${config.inbound.listen.address} (TLS) for ${config.inbound.forward}`]);
   for (const { path, host, service } of config.routing.routes)
     rows.push(['route', `${host ?? ''}${path} -> ${service}`]);
   if (config.routing.defaultService !== null) rows.push(['default', config.routing.defaultService]);
@@ -37,10 +53,20 @@ function summary(config: Config): string {
 
 function registryText(registry: RegistryOptions): string {
   switch (registry.type) {
+    case 'consul':
+      return `consul ${registry.address}`;
     case 'etcd':
       return `etcd ${registry.endpoints.join(', ')}`;
     case 'file':
       return `file ${registry.path}`;
+    case 'dns':
+      return `dns ${registry.servers?.join(', ') ?? 'of the system'}`;
+    case 'kubernetes':
+      return `kubernetes ${registry.address ?? 'that this runs in'}`;
+    case 'zookeeper':
+      return `zookeeper ${registry.servers.join(', ')}${registry.chroot ?? ''}`;
+    case 'eureka':
+      return `eureka ${registry.urls.join(', ')}`;
     case 'static':
       return 'static';
   }
@@ -49,5 +75,5 @@ function registryText(registry: RegistryOptions): string {
 function serviceText(service: ServiceConfig): string {
   const { instances, registry, path, settings } = service;
   const where = instances.length > 0 ? instances.map(({ address }) => address).join(', ') : `${path} of ${registry}`;
-  return `${where}, ${settings.balance}`;
+  return `${where}, ${settings.balance}${settings.tls ? ', TLS' : ''}`;
 }

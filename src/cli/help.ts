@@ -15,10 +15,11 @@ export const COMMAND_HELP: Readonly<Record<Command, CommandHelp>> = {
     summary: 'start the sidecar (what happens without a command)',
     text: `Takes HTTP/2 and gRPC requests on 127.0.0.1:15001 and picks an instance for each. With "-- command" it starts the app, too,
 and ends with it. Flags win over the environment (OUTRIGGER_LISTEN, OUTRIGGER_ADMIN, OUTRIGGER_TELEMETRY, OUTRIGGER_WORKERS,
-OUTRIGGER_LOG_LEVEL), which wins over the file. --etcd, --file and --static replace the file.`,
+OUTRIGGER_LOG_LEVEL), which wins over the file. --etcd, --consul, --file and --static replace the file.`,
     examples: [
       'outrigger run --config outrigger.yaml',
       "outrigger run --etcd http://127.0.0.1:2379 --path '/services/{service}/'",
+      'outrigger run --consul http://127.0.0.1:8500',
       'outrigger run --static book=127.0.0.1:50051@v1,127.0.0.1:50052@v2',
       'outrigger run --static book=127.0.0.1:50051,127.0.0.1:50052 -- node app.js',
     ],
@@ -26,14 +27,44 @@ OUTRIGGER_LOG_LEVEL), which wins over the file. --etcd, --file and --static repl
   check: {
     usage: 'outrigger check [flags]',
     summary: 'check a config, and say all that is wrong with it',
-    text: 'Prints every problem with its line, or what was understood. Starts nothing and connects to nothing.',
-    examples: ['outrigger check --config outrigger.yaml', 'outrigger check --static book=127.0.0.1:50051'],
+    text: `Prints every problem with its line, or what was understood; files of certificates are read, too. Starts nothing and connects to
+nothing, unless --dial asks for it: then every instance is connected to once, with TLS where the config says so.`,
+    examples: [
+      'outrigger check --config outrigger.yaml',
+      'outrigger check --config outrigger.yaml --dial',
+      'outrigger check --static book=127.0.0.1:50051',
+    ],
   },
   demo: {
     usage: 'outrigger demo [--keep]',
     summary: 'see it work: a sidecar, three instances and real calls',
     text: 'Starts a sidecar and three instances of a small gRPC service, makes calls through it, and shows who answered them.',
     examples: ['outrigger demo', 'outrigger demo --keep'],
+  },
+  services: {
+    usage: 'outrigger services [NAME] [--admin ADDRESS] | outrigger services --registry [NAME] [--path PATH] [flags]',
+    summary: 'list the instances that the sidecar knows, or what a registry holds',
+    text: `Asks the running sidecar for its services, or for the one named: each instance with its state and what it was sent. With
+--registry a registry of the config is asked itself, and no sidecar is needed: every record, the format it was read as, and those
+that cannot be read. --path says where to look ('{service}' in it stands for any name); else that is what the config says.`,
+    examples: [
+      'outrigger services',
+      'outrigger services book --json',
+      'outrigger services --registry main --path /services/book/',
+      "outrigger services --registry --etcd http://127.0.0.1:2379 --path '/services/{service}/'",
+    ],
+  },
+  register: {
+    usage: 'outrigger register [flags] [-- command [arguments]]',
+    summary: 'register an app while it is well, and nothing else',
+    text: `Keeps what "register:" of the config lists in its registry, or what the flags describe, for as long as the app's health
+check passes, and puts it back whenever the registry loses it. On SIGTERM, or when the app after "--" ends, it is taken out first;
+then the app is told to stop. "outrigger run" does the same for "register:" beside everything else.`,
+    examples: [
+      'outrigger register --config outrigger.yaml',
+      'outrigger register --etcd http://127.0.0.1:2379 --service app --port 8089 --health grpc',
+      'outrigger register --etcd http://127.0.0.1:2379 --service app --address 10.0.0.5:8089 --app-version v2 -- node app.js',
+    ],
   },
   schema: {
     usage: 'outrigger schema',

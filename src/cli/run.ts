@@ -85,6 +85,8 @@ export async function runSidecar(
     releaseStartupMemory();
   }
   await stopped;
+  // Nobody should find an app that is about to stop.
+  await sidecar.deregister();
   const code = app === null ? 0 : await app.stop(signaled ?? 'SIGTERM', config.drainGraceMs);
   await sidecar.stop();
   log.info('Stopped.');
@@ -93,6 +95,8 @@ export async function runSidecar(
 
 function addressText(sidecar: Sidecar, version: string): string {
   const lines = sidecar.listen.map((address) => `  listening on ${address}`);
+  for (const address of sidecar.secureListen) lines.push(`  listening on ${address} (TLS)`);
+  if (sidecar.inbound !== null) lines.push(`  inbound on ${sidecar.inbound} (TLS), for the app`);
   lines.push(`  admin on ${url(sidecar.admin, '/services')}`);
   lines.push(`  telemetry on ${url(sidecar.telemetry, '/metrics')}`);
   return `Outrigger ${version}\n${lines.join('\n')}\n`;
@@ -157,10 +161,20 @@ function contactText(contact: ReturnType<Sidecar['contact']>): string {
 
 function registryText(registry: RegistryOptions): string {
   switch (registry.type) {
+    case 'consul':
+      return `consul at ${registry.address}`;
     case 'etcd':
       return `etcd at ${registry.endpoints.map(withoutUser).join(', ')}`;
     case 'file':
       return `file ${registry.path}`;
+    case 'dns':
+      return `dns at ${registry.servers?.join(', ') ?? 'the servers of the system'}`;
+    case 'kubernetes':
+      return `kubernetes at ${registry.address ?? 'the API server of this cluster'}`;
+    case 'zookeeper':
+      return `zookeeper at ${registry.servers.join(', ')}${registry.chroot ?? ''}`;
+    case 'eureka':
+      return `eureka at ${registry.urls.join(', ')}`;
     case 'static':
       return 'static, in the config';
   }

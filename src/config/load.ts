@@ -3,7 +3,9 @@ import { consistencyProblems } from './consistency.ts';
 import { type ConfigFlags, describesRegistry, flagTree, strayFlags, withEnvironment, withFlags } from './overrides.ts';
 import { compareProblems, type Problem, problemText } from './problem.ts';
 import { referenceProblems } from './references.ts';
+import { registerProblems } from './register_problems.ts';
 import { resolveConfig } from './resolve.ts';
+import { tlsProblems } from './tls_problems.ts';
 import type { Tree } from './tree.ts';
 import { validate } from './validate.ts';
 import type { Env } from './variables.ts';
@@ -41,7 +43,10 @@ export function loadConfig(source: ConfigSource): LoadResult {
   const tree: Tree = withFlags(withEnvironment(base.tree, env), flags);
   const { input, problems } = validate(tree);
   // Names cannot be followed in something that is no map; the schema has said so.
-  const related = tree.kind === 'map' ? [...referenceProblems(tree), ...consistencyProblems(tree)] : [];
+  const related =
+    tree.kind === 'map'
+      ? [...referenceProblems(tree), ...consistencyProblems(tree), ...registerProblems(tree), ...tlsProblems(tree)]
+      : [];
   const all = [...base.problems, ...stray, ...problems, ...related];
   if (input === null || all.length > 0) return failed(all);
   return { kind: 'config', config: resolveConfig(input, file?.name ?? null, file?.directory ?? source.cwd) };
@@ -57,8 +62,14 @@ function failed(problems: readonly Problem[]): LoadResult {
 }
 
 function fileAndFlags(name: string, flags: ConfigFlags): Problem[] {
+  if (flags.register !== undefined) {
+    const hint =
+      'list it under "register" in the file, or give the registry with --etcd or --consul and leave the file out';
+    const message = `cannot be combined with the config file ${name}`;
+    return [{ at: { kind: 'flag', name: '--service' }, key: '', message, hint }];
+  }
   if (!describesRegistry(flags)) return strayFlags(flags, false);
-  const given = (['etcd', 'file', 'static'] as const).filter((key) => flags[key] !== undefined);
+  const given = (['etcd', 'consul', 'file', 'static'] as const).filter((key) => flags[key] !== undefined);
   const hint = 'write the registry into the file, or leave --config out';
   return given.map((key) => ({
     at: { kind: 'flag', name: `--${key}` },

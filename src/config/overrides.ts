@@ -1,4 +1,5 @@
 import type { Origin, Problem, Step } from './problem.ts';
+import { type RegisterFlags, registerTree } from './register_flags.ts';
 import { mapOf, scalar, type Tree, withValue } from './tree.ts';
 import type { Env } from './variables.ts';
 import { typedScalar } from './yaml_tree.ts';
@@ -7,6 +8,8 @@ import { typedScalar } from './yaml_tree.ts';
 export interface ConfigFlags {
   /** Endpoints of an etcd; several flags or commas make several. */
   readonly etcd?: readonly string[];
+  /** URL of a Consul agent. */
+  readonly consul?: string;
   /** Path of a file registry. */
   readonly file?: string;
   /** Where in the registry, with `{service}`. */
@@ -15,6 +18,8 @@ export interface ConfigFlags {
   readonly format?: string;
   /** `name=address[@version],...`, one per flag. */
   readonly static?: readonly string[];
+  /** What is to be registered, by `outrigger register`. */
+  readonly register?: RegisterFlags;
   readonly listen?: readonly string[];
   readonly admin?: string;
   readonly telemetry?: string;
@@ -24,7 +29,9 @@ export interface ConfigFlags {
 
 /** Flags that describe a whole config, so that no file is needed. */
 export function describesRegistry(flags: ConfigFlags): boolean {
-  return flags.etcd !== undefined || flags.file !== undefined || flags.static !== undefined;
+  return (
+    flags.etcd !== undefined || flags.consul !== undefined || flags.file !== undefined || flags.static !== undefined
+  );
 }
 
 /** A tree, and what could not be turned into one. */
@@ -33,7 +40,10 @@ export interface Overlay {
   readonly problems: readonly Problem[];
 }
 
-/** The config that registry flags describe: `--etcd`, `--file`, `--static`, `--path`, `--format`. */
+/** The flags that say where names are looked up: one of them at a time. */
+const LOOKUPS = ['etcd', 'consul', 'file'] as const;
+
+/** The config that registry flags describe: `--etcd`, `--consul`, `--file`, `--static`, `--path`, `--format`. */
 export function flagTree(flags: ConfigFlags): Overlay {
   const registries: Record<string, Tree> = {};
   const problems: Problem[] = [];
@@ -46,13 +56,20 @@ export function flagTree(flags: ConfigFlags): Overlay {
     const at = flag('--file');
     registries.file = mapOf({ type: scalar('file', at), path: scalar(flags.file, at) }, at);
   }
-  if (flags.etcd !== undefined && flags.file !== undefined) {
+  if (flags.consul !== undefined) {
+    const at = flag('--consul');
+    registries.consul = mapOf({ type: scalar('consul', at), address: scalar(flags.consul, at) }, at);
+  }
+  const [lookup = null, ...others] = LOOKUPS.filter((name) => flags[name] !== undefined);
+  for (const other of others) {
     const hint = 'use a config file to follow several registries';
-    problems.push({ at: flag('--file'), key: '', message: 'cannot be combined with --etcd', hint });
+    problems.push({ at: flag(`--${other}`), key: '', message: `cannot be combined with --${lookup}`, hint });
   }
   const tree: Record<string, Tree> = {};
-  const lookup = flags.etcd !== undefined ? 'etcd' : flags.file !== undefined ? 'file' : null;
-  if (lookup !== null) tree.discover = discoverTree(flags, lookup);
+  if (flags.register !== undefined) {
+    const items = [registerTree(flags.register, lookup, flags)];
+    tree.register = { kind: 'list', items, at: flag('--service') };
+  } else if (lookup !== null) tree.discover = discoverTree(flags, lookup);
   if (flags.static !== undefined) {
     registries.static = mapOf({ type: scalar('static', flag('--static')) }, flag('--static'));
     tree.services = staticServices(flags.static, problems);
@@ -70,10 +87,11 @@ function discoverTree(flags: ConfigFlags, registry: string): Tree {
 
 /** Flags that would have no effect. */
 export function strayFlags(flags: ConfigFlags, lookup: boolean): Problem[] {
-  const hint = 'it says how names are looked up: give --etcd or --file with it, or write it into the config file';
+  const hint =
+    'it says how names are looked up: give --etcd, --consul or --file with it, or write it into the config file';
   return (['path', 'format'] as const)
     .filter((name) => !lookup && flags[name] !== undefined)
-    .map((name) => ({ at: flag(`--${name}`), key: '', message: 'needs --etcd or --file', hint }));
+    .map((name) => ({ at: flag(`--${name}`), key: '', message: 'needs --etcd, --consul or --file', hint }));
 }
 
 const STATIC_HINT = 'for example --static book=127.0.0.1:50051@v1,127.0.0.1:50052@v2';

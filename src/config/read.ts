@@ -52,6 +52,15 @@ export async function readConfig(request: ConfigRequest, systemConfig: string = 
   return noConfig({ at: { kind: 'none' }, key: '', message, hint });
 }
 
+/** Whether `readConfig` would find anything to load: a file that is named counts, also when there is none. */
+export async function hasConfig(request: ConfigRequest, systemConfig: string = SYSTEM_CONFIG): Promise<boolean> {
+  if (request.file !== null || describesRegistry(request.flags)) return true;
+  for (const name of ['outrigger.yaml', systemConfig]) {
+    if ((await readText(resolve(request.cwd, name))).kind !== 'missing') return true;
+  }
+  return false;
+}
+
 function noConfig(problem: Problem): LoadResult {
   return { kind: 'problems', problems: [problem] };
 }

@@ -1,74 +1,54 @@
-import type { ServiceSettings } from '../model/service.ts';
-import type { Config, ServiceConfig } from './config.ts';
-import type { RegistryOptions, StaticInstance } from './registry_options.ts';
+import type { Config } from './config.ts';
+import { registerText } from './redact_register.ts';
+import { registryText } from './redact_registries.ts';
+import { discoverText, serviceText } from './redact_services.ts';
+import { inboundText, listenText } from './redact_tls.ts';
 import { formatDuration } from './scalars.ts';
 
-/** What stands in the place of a secret. */
-const REDACTED = '***';
-
 /**
- * The config as it is in force, under the names of the config file and with every default, ready for JSON. Secrets are
- * replaced: only what is listed here is shown, so a new secret cannot slip through.
+ * The config as it is in force, under the names of the config file and with every default, ready for JSON; loaded again it is the
+ * same config, but for its secrets. Those are replaced: only what is listed here is shown, so a new secret cannot slip through.
  */
 export function redact(config: Config): Readonly<Record<string, unknown>> {
-  const { discover } = config;
   return {
     file: config.file,
-    listen: config.listen,
+    listen: listenText(config),
+    inbound: inboundText(config),
     admin: config.admin,
     telemetry: config.telemetry,
     workers: config.workers,
     log: config.log,
+    clients: clientsText(config.clients),
     drain_grace: formatDuration(config.drainGraceMs),
+    app: config.app,
+    needs: needsText(config),
     registries: mapValues(config.registries, registryText),
-    services: mapValues(config.services, serviceText),
-    discover: discover && { ...tuningText(discover.settings), path: discover.path, format: discover.format },
+    services: mapValues(config.services, (service, name) => serviceText(service, name, config)),
+    discover: discoverText(config),
     default_service: config.routing.defaultService,
     routes: config.routing.routes,
+    register: config.register.map(registerText),
+    state_dir: config.stateDir,
   };
 }
 
-function mapValues<T>(map: ReadonlyMap<string, T>, text: (value: T) => unknown): Record<string, unknown> {
-  return Object.fromEntries([...map].map(([name, value]) => [name, text(value)]));
+function mapValues<T>(
+  map: ReadonlyMap<string, T>,
+  text: (value: T, name: string) => unknown,
+): Readonly<Record<string, unknown>> {
+  return Object.fromEntries([...map].map(([name, value]) => [name, text(value, name)]));
 }
 
-function registryText(options: RegistryOptions): unknown {
-  if (options.type === 'static') return { type: options.type };
-  const protection = options.emptyProtection ? formatDuration(options.emptyProtection) : 'off';
-  if (options.type === 'file') return { type: options.type, path: options.path, empty_protection: protection };
+function clientsText({ connections, headerTimeout, idleTimeout, stallTimeout }: Config['clients']): object {
   return {
-    type: options.type,
-    endpoints: options.endpoints,
-    ...(options.username === undefined ? {} : { username: options.username }),
-    ...(options.password === undefined ? {} : { password: REDACTED }),
-    ...(options.tls === undefined ? {} : { tls: { ca: options.tls.ca, cert: options.tls.cert, key: options.tls.key } }),
-    empty_protection: protection,
+    connections,
+    header_timeout: formatDuration(headerTimeout),
+    idle_timeout: idleTimeout === null ? null : formatDuration(idleTimeout),
+    stall_timeout: stallTimeout === null ? null : formatDuration(stallTimeout),
   };
 }
 
-function serviceText(service: ServiceConfig): unknown {
-  const { instances, path, format } = service;
-  const where = instances.length > 0 ? { instances: instances.map(instanceText) } : { path, format };
-  return { ...tuningText(service.settings), ...where };
-}
-
-function instanceText(instance: StaticInstance): unknown {
-  const { address, version, weight, zone } = instance;
-  return { address, version, weight, zone };
-}
-
-function tuningText(settings: ServiceSettings): Record<string, unknown> {
-  const { registry, balance, version, timeout, limits } = settings;
-  return {
-    registry,
-    balance,
-    version,
-    timeout: timeout === null ? null : formatDuration(timeout),
-    limits: {
-      requests: limits.requests,
-      pending: limits.pending,
-      connections_per_instance: limits.connectionsPerInstance,
-    },
-    protocol: 'h2',
-  };
+/** Of `needs` the part that is in force: that of the app's own version. */
+function needsText({ app, needs }: Config): object {
+  return app.version === null || needs.size === 0 ? {} : { [app.version]: Object.fromEntries(needs) };
 }

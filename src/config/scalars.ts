@@ -8,7 +8,7 @@ export const DURATION = 'a duration such as 250ms, 3s, 5m or 1h';
 /** What a size key expects. */
 const SIZE = 'a size such as 512B, 64KiB or 1MiB';
 /** What a share key expects. */
-const SHARE = 'a share such as 10%';
+export const SHARE = 'a share such as 10%';
 
 /** The longest duration: timers cannot wait longer than 2^31-1 ms. */
 export const LONGEST_DURATION_MS = 2_147_483_647;
@@ -74,3 +74,16 @@ export function parseShare(text: string): Parsed<number> {
   if (value > 1) return { ok: false, expected: `${SHARE}, and at most 100%`, hint: null };
   return { ok: true, value };
 }
+
+/** A share from 0 to 1 as `parseShare` takes it: 0.07 is `7%`. */
+export function formatShare(share: number): string {
+  // 100 times a binary fraction is seldom a round number: the shortest text that means it.
+  for (let digits = 0; digits < MOST_SHARE_DIGITS; digits++) {
+    const percent = (share * 100).toFixed(digits);
+    if (Number(percent) / 100 === share) return `${percent}%`;
+  }
+  return `${(share * 100).toFixed(MOST_SHARE_DIGITS)}%`;
+}
+
+/** More decimals than a number holds. */
+const MOST_SHARE_DIGITS = 20;

@@ -1,7 +1,11 @@
 import * as z from 'zod';
 import { duration, listenAddress, name, text, whole } from './fields.ts';
+import { appSchema, needsSchema } from './schema_app.ts';
+import { clientsSchema } from './schema_clients.ts';
+import { registerSchema } from './schema_register.ts';
 import { registrySchema } from './schema_registries.ts';
 import { discoverSchema, routeSchema, serviceSchema } from './schema_services.ts';
+import { inboundSchema, secureListen } from './schema_tls.ts';
 
 /** Threads beyond this gain nothing beside one app. */
 const MOST_WORKERS = 256;
@@ -22,10 +26,11 @@ const log = z
 /** Every key of the config: its type, default, unit and reason. The JSON Schema is made from this. */
 export const configSchema = z.strictObject({
   listen: z
-    .union([listenAddress, z.array(listenAddress).min(1)])
+    .union([listenAddress, z.array(z.union([listenAddress, secureListen])).min(1)])
     .default('127.0.0.1:15001')
     .describe(
-      'Where the app sends its requests: host:port or unix:/path, or a list of them. Loopback, since it trusts its callers.',
+      'Where the app sends its requests: host:port or unix:/path, or a list of them, in which { address, tls } is one that speaks TLS. ' +
+        'Loopback, since it trusts its callers.',
     ),
   admin: listenAddress
     .default('127.0.0.1:15000')
@@ -39,15 +44,26 @@ export const configSchema = z.strictObject({
       'Data threads; each takes its share of the connections. One serves an app well, and keeps the sidecar small.',
     ),
   log: log.describe('The event log, on standard error. Requests are not logged.'),
+  clients: clientsSchema.describe(
+    'What apps may do before their connections are ended. The limits that are not keys stand in docs/limits.md.',
+  ),
   drain_grace: duration(0)
     .prefault('10s')
     .describe(
       'After a signal to stop: how long requests in flight may take to finish. 10s, well inside the 30s after which Kubernetes kills a pod.',
     ),
+  app: appSchema,
+  needs: needsSchema,
   registries: z
     .record(name, registrySchema)
     .default({})
     .describe('Where instances are found, each under a name of your own.'),
+  inbound: inboundSchema
+    .nullable()
+    .default(null)
+    .describe(
+      'Takes TLS connections from outside for the local app, and tells it who calls (x-forwarded-client-cert); null: nothing.',
+    ),
   services: z
     .record(name, serviceSchema)
     .default({})
@@ -64,6 +80,19 @@ export const configSchema = z.strictObject({
     .array(routeSchema)
     .default([])
     .describe('Services by request path, before the authority is asked; the first match wins.'),
+  register: z
+    .array(registerSchema)
+    .default([])
+    .describe(
+      'Apps that are written into a registry while they are well, and taken out first thing when told to stop.',
+    ),
+  state_dir: text('a directory, or null')
+    .nullable()
+    .default(null)
+    .describe(
+      'Where the last good instances of every service are kept, for a start while the registry is away; null: nowhere. Relative to the ' +
+        'config. One sidecar to a directory.',
+    ),
 });
 
 /** What `configSchema` makes of a config: names as in the file, durations in milliseconds, defaults filled in. */

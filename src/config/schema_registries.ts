@@ -1,23 +1,11 @@
 import * as z from 'zod';
-import { duration, endpointUrl, text } from './fields.ts';
-
-const tls = z.strictObject({
-  ca: text()
-    .optional()
-    .describe(
-      'PEM file with the authorities to trust. Without it those that come with Node: enough for public certificates.',
-    ),
-  cert: text().optional().describe('PEM file with the certificate to show to the registry; needs `key`.'),
-  key: text().optional().describe('PEM file with the private key of `cert`.'),
-});
-
-const emptyProtection = z
-  .union([z.literal('off'), duration(1)])
-  .default('off')
-  .describe(
-    'How long to keep the last instances when a service becomes empty all at once, or `off`. Off by default: an empty answer is ' +
-      'what scaling to zero looks like.',
-  );
+import { endpointUrl, text } from './fields.ts';
+import { consulKeys } from './schema_consul.ts';
+import { dns } from './schema_dns.ts';
+import { eureka } from './schema_eureka.ts';
+import { kubernetes } from './schema_kubernetes.ts';
+import { emptyProtection, tls } from './schema_registry_fields.ts';
+import { zookeeper } from './schema_zookeeper.ts';
 
 const etcd = z.strictObject({
   type: z.literal('etcd'),
@@ -46,9 +34,20 @@ const file = z.strictObject({
   empty_protection: emptyProtection,
 });
 
+const consul = z.strictObject({ ...consulKeys, empty_protection: emptyProtection });
+
 const fixed = z.strictObject({ type: z.literal('static') });
 
 /** One entry of `registries`. */
-export const registrySchema = z.discriminatedUnion('type', [etcd, file, fixed]);
+export const registrySchema = z.discriminatedUnion('type', [
+  etcd,
+  consul,
+  file,
+  fixed,
+  dns,
+  kubernetes,
+  zookeeper,
+  eureka,
+]);
 
 export type RegistryInput = z.output<typeof registrySchema>;

@@ -1,30 +1,27 @@
 import * as z from 'zod';
-import { BALANCE_POLICIES } from '../model/service.ts';
-import { duration, headerName, instanceAddress, text, whole } from './fields.ts';
+import { BALANCE_POLICIES } from '../model/balancing.ts';
+import { PROTOCOLS } from '../model/service.ts';
+import { duration, instanceAddress, name, text, whole } from './fields.ts';
+import { serviceHealth } from './schema_health.ts';
+import { resilience } from './schema_resilience.ts';
+import { routingKeys, versionSchema } from './schema_routing.ts';
+import { upstreamTls } from './schema_tls.ts';
 
 /** Record formats by name; `auto` recognises each by its shape. */
-export const FORMATS = ['auto', 'plain', 'grpc', 'hwholiday'] as const;
+export const FORMATS = [
+  'auto',
+  'plain',
+  'grpc',
+  'hwholiday',
+  'kratos',
+  'go-micro',
+  'kitex',
+  'dubbo',
+  'nerve',
+  'outrigger',
+] as const;
 
 const MOST_REQUESTS = 1_000_000;
-
-const version = z
-  .strictObject({
-    header: headerName
-      .default('x-version')
-      .describe('Request header that names the wanted version. It is forwarded, so that the next hop can choose, too.'),
-    default: text('a version, or null')
-      .nullable()
-      .default(null)
-      .describe('The version for requests without the header; null: all instances.'),
-    fallback: z
-      .union([z.enum(['none', 'any']), z.array(text('a version')).min(1)])
-      .default('none')
-      .describe(
-        'When no instance has the version: `none` answers with an error, `any` takes every instance, a list tries these versions in ' +
-          'order. None by default: a request for v2 that v1 answers is worse than an error that says so.',
-      ),
-  })
-  .prefault({});
 
 const limits = z
   .strictObject({
@@ -32,9 +29,23 @@ const limits = z
     pending: whole(0, MOST_REQUESTS)
       .default(20_000)
       .describe('Requests that wait for an instance, a connection or a free stream.'),
+    pending_timeout: duration(1)
+      .prefault('6s')
+      .describe('How long a request waits at most: the time that one connection attempt may take, and some.'),
     connections_per_instance: whole(1, 1_000)
-      .default(8)
-      .describe('Connections to one instance. A second one is opened when the first has no free stream.'),
+      .optional()
+      .describe(
+        'Connections to one instance: by default 8, and 256 with protocol http/1.1, where each carries one request at a time. A further one ' +
+          'is opened when those there are have no free stream.',
+      ),
+    instance_concurrency: z
+      .union([z.literal('adaptive'), whole(1, MOST_REQUESTS)])
+      .nullable()
+      .default(null)
+      .describe(
+        'Requests that one instance may have at once; beyond, others get them, or they wait. `adaptive` finds the number out from how ' +
+          'latency grows with load. Null: as many as the instance allows streams.',
+      ),
   })
   .prefault({});
 
@@ -45,15 +56,23 @@ const tuning = {
     .default('auto')
     .describe('Format of the records in the registry; auto recognises each by its shape.'),
   balance: z.enum(BALANCE_POLICIES).default('round_robin').describe('How an instance is picked for each request.'),
-  version: version.describe('Which instances a request may go to.'),
-  timeout: duration(1, ', or null')
-    .nullable()
-    .default(null)
-    .describe("Longest time from a request's arrival to the end of its answer; null: only the client's own deadline."),
+  version: versionSchema.describe('Which instances a request may go to.'),
+  ...routingKeys,
+  ...resilience,
+  health: serviceHealth.describe(
+    'Checks every instance from here; one that fails gets no requests. Null: no checks, connections and answers tell enough.',
+  ),
   limits: limits.describe(
     'Bounds per service and data thread. Beyond them a request fails at once with `overloaded`: a queue without an end helps nobody.',
   ),
-  protocol: z.literal('h2').default('h2').describe('What the instances speak: HTTP/2 with prior knowledge.'),
+  tls: upstreamTls.describe('How connections to the instances are secured; null: not at all.'),
+  protocol: z
+    .enum(PROTOCOLS)
+    .default('h2')
+    .describe(
+      'What the instances speak: `h2` is HTTP/2 with prior knowledge, `http/1.1` also carries WebSockets. Whatever apps speak is ' +
+        'translated; gRPC needs h2.',
+    ),
 };
 
 const instance = z.strictObject({
@@ -67,16 +86,40 @@ const instance = z.strictObject({
   zone: text('a zone, or null').nullable().default(null).describe('Where it runs; shown.'),
 });
 
+const registryNames = z
+  .union([text('the name of a registry, or a list of them'), z.array(text('the name of a registry')).min(1)])
+  .optional();
+
+const registryMode = z
+  .enum(['union', 'priority'])
+  .default('union')
+  .describe(
+    'What several registries mean together. union: the instances of all, so that a fleet can move from one to the other; the first ' +
+      'registry speaks for an address that several know. priority: those of the first registry that has any.',
+  );
+
+const template = text('a path with {service}').superRefine((value, context) => {
+  if (value.includes('{service}')) return;
+  const params = { hint: 'for example /services/{service}/' };
+  context.addIssue({ code: 'custom', message: 'a path with {service}', params });
+});
+
 /** One entry of `services`. */
 export const serviceSchema = z.strictObject({
-  registry: text('the name of a registry')
-    .optional()
-    .describe('Where its instances are found: a name of `registries`. May be left out when there is one.'),
-  path: text()
+  registry: registryNames.describe(
+    'Where its instances are found: a name of `registries`, or a list of them. May be left out when there is one.',
+  ),
+  registry_mode: registryMode,
+  path: z
+    .union([text(), z.record(name, text())])
     .optional()
     .describe(
       'Where in the registry, by default `/services/<name>/`. etcd: the prefix of the keys; end it with a slash, since a prefix ' +
-        'without one also takes the keys of longer names. file: its last part is the name in the file.',
+        'without one also takes the keys of longer names. file: its last part is the name in the file. consul: the name of the ' +
+        'service, by default `<name>`, as in `book?tag=v2&dc=dc1&near=_agent` or `consul://host:8500/book?healthy=true`. ' +
+        'kubernetes: service, namespace/service or service.namespace, perhaps with :port (a port of the pods, by name or number), by ' +
+        'default `<name>`. dns: host:port, or _service._proto.name for SRV records, perhaps with @version; there is no default. For ' +
+        'these two, several with commas between them are one service.',
     ),
   ...tuning,
   instances: z.array(instance).min(1).optional().describe('The instances themselves, for a registry of type static.'),
@@ -84,17 +127,16 @@ export const serviceSchema = z.strictObject({
 
 /** `discover`: a service for every name that is met for the first time. */
 export const discoverSchema = z.strictObject({
-  registry: text('the name of a registry')
+  registry: registryNames.describe(
+    'Where the names are looked up: a name of `registries`, or a list of them. May be left out when there is one registry.',
+  ),
+  registry_mode: registryMode,
+  path: z
+    .union([template, z.record(name, template)])
     .optional()
-    .describe('Where the names are looked up. May be left out when there is one registry.'),
-  path: text()
-    .superRefine((value, context) => {
-      if (value.includes('{service}')) return;
-      const params = { hint: 'for example /services/{service}/' };
-      context.addIssue({ code: 'custom', message: 'a path with {service}', params });
-    })
-    .default('/services/{service}/')
-    .describe('Where in the registry; {service} stands for the name.'),
+    .describe(
+      'Where in the registry; {service} stands for the name. By default `/services/{service}/`, in Consul and Kubernetes `{service}`.',
+    ),
   ...tuning,
 });
 

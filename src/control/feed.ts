@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import { ENDPOINT, type Range, SERVICE, VERSION } from '../model/counters.ts';
 import { DRAIN_LIMIT, type Instance } from '../model/instance.ts';
 import type { ServiceSettings } from '../model/service.ts';
-import type { EndpointRecord, ServiceSnapshot, ToDataThread, VersionRanges } from '../model/snapshot.ts';
+import type { EndpointRecord, HealthReport, ServiceSnapshot, ToDataThread, VersionRanges } from '../model/snapshot.ts';
 import type { ClusterChange } from './cluster/cluster.ts';
 import type { CounterArena } from './counters.ts';
 
@@ -88,16 +88,16 @@ export class Feed {
     const { arena } = this.#options;
     const versions = rangesOf(before.versions);
     const instances = new Map(before.instances);
-    const record = (instance: Instance, counters: Range): EndpointRecord => {
+    const record = (instance: Instance, counters: Range, health: Partial<HealthReport> = {}): EndpointRecord => {
       const version = instance.version ?? '';
       versions[version] ??= arena.allocate(VERSION.SLOTS);
-      return { ...instance, counters };
+      return { ...instance, counters, ...health };
     };
     const upsert: EndpointRecord[] = [];
     for (const instance of change.diff.added) upsert.push(record(instance, arena.allocate(ENDPOINT.SLOTS)));
     for (const instance of change.diff.changed) {
       const known = instances.get(instance.address);
-      if (known !== undefined) upsert.push(record(instance, known.counters));
+      if (known !== undefined) upsert.push(record(instance, known.counters, healthOf(known)));
     }
     for (const endpoint of upsert) instances.set(endpoint.address, endpoint);
     const remove = change.diff.removed.map(({ address }) => address);
@@ -111,6 +111,26 @@ export class Feed {
       snapshot: { ...snapshotOf(service), full: false, upsert, remove },
     });
     if (remove.length > 0 || upsert.length > 0) this.#forgetVersions(service);
+  }
+
+  /** Takes over what health checks say now, by address; an instance that is not in the set any more is skipped. */
+  setHealth(name: string, reports: ReadonlyMap<string, HealthReport>): void {
+    const before = this.#services.get(name);
+    if (before === undefined) return;
+    const instances = new Map(before.instances);
+    const upsert: EndpointRecord[] = [];
+    for (const [address, report] of reports) {
+      const endpoint = instances.get(address);
+      if (endpoint === undefined) continue;
+      const { unhealthyReason: _, ...rest } = endpoint;
+      const now: EndpointRecord = { ...rest, ...report };
+      instances.set(address, now);
+      upsert.push(now);
+    }
+    if (upsert.length === 0) return;
+    const service: FedService = { ...before, instances };
+    this.#services.set(name, service);
+    this.#options.broadcast({ kind: 'service', snapshot: { ...snapshotOf(service), full: false, upsert, remove: [] } });
   }
 
   /**
@@ -221,6 +241,14 @@ export class Feed {
     if (threads.size === 0) this.#options.arena.release(endpoint.counters);
     else this.#leaving.set(keyOf(endpoint.counters), { range: endpoint.counters, threads });
   }
+}
+
+/** What a check has said of it so far: a new record does not change that. */
+function healthOf({ healthy, unhealthyReason }: EndpointRecord): Partial<HealthReport> {
+  return {
+    ...(healthy === undefined ? {} : { healthy }),
+    ...(unhealthyReason === undefined ? {} : { unhealthyReason }),
+  };
 }
 
 function unusedVersions({ versions, instances }: FedService): string[] {

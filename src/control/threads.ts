@@ -3,15 +3,18 @@ import type { Clock } from '../base/clock.ts';
 import { OutriggerError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { DataThreadStart, FromDataThread, ToDataThread } from '../model/snapshot.ts';
+import type { SecureListen } from '../model/tls.ts';
 import type { CounterArena } from './counters.ts';
 
 /** What a new data thread is told besides what the threads themselves know. */
-export type ThreadState = Pick<DataThreadStart, 'routing' | 'discoverSettings' | 'services'>;
+export type ThreadState = Pick<DataThreadStart, 'routing' | 'discoverSettings' | 'services' | 'clients' | 'tls'>;
 
 export interface ThreadsOptions {
   /** The module that a data thread runs. */
   readonly entry: URL;
   readonly listen: readonly string[];
+  /** Listeners that speak TLS; none when left out. */
+  readonly secure?: readonly SecureListen[];
   readonly arena: CounterArena;
   readonly clock: Clock;
   readonly log: Log;
@@ -57,6 +60,7 @@ export class DataThreads {
   readonly #threads: DataThread[] = [];
   /** The addresses in use: known once the first thread listens, and used by all others. */
   #listen: readonly string[];
+  #secure: readonly SecureListen[];
   /** Takes no new requests any more, for good: how long those in flight may take, in milliseconds. Null until it is told to. */
   #draining: number | null = null;
   #stopping = false;
@@ -65,6 +69,7 @@ export class DataThreads {
   constructor(options: ThreadsOptions) {
     this.#options = options;
     this.#listen = options.listen;
+    this.#secure = options.secure ?? [];
     options.arena.onSegment((thread, segment) => this.send(thread, { kind: 'segment', segment }));
   }
 
@@ -75,10 +80,18 @@ export class DataThreads {
   async start(): Promise<readonly string[]> {
     for (let index = 0; index < this.#options.arena.threads && !this.#stopping; index++) {
       this.#threads.push({ worker: null, restarts: 0, startedAt: 0, failures: 0, listening: false });
-      const addresses = await this.#launch(index);
-      if (index === 0) this.#listen = addresses;
+      const { addresses, secure = [] } = await this.#launch(index);
+      if (index === 0) {
+        this.#listen = addresses;
+        this.#secure = this.#secure.map((listen, at) => ({ ...listen, address: secure[at] ?? listen.address }));
+      }
     }
     return this.#listen;
+  }
+
+  /** The addresses in use by the listeners that speak TLS, in the order of the options. */
+  get secure(): readonly string[] {
+    return this.#secure.map(({ address }) => address);
   }
 
   /** How often each thread was restarted. */
@@ -125,13 +138,16 @@ export class DataThreads {
     cancel();
   }
 
-  #launch(index: number): Promise<readonly string[]> {
+  #launch(index: number): Promise<Listening> {
     const { entry, arena, state } = this.#options;
     const thread = this.#threads[index] as DataThread;
     const start: DataThreadStart = {
       index,
       // Threads can share a TCP port, but not a socket file: those are the first thread's.
       listen: index === 0 ? this.#listen : this.#listen.filter((address) => !address.startsWith('unix:')),
+      ...(this.#secure.length === 0
+        ? {}
+        : { secure: index === 0 ? this.#secure : this.#secure.filter(({ address }) => !address.startsWith('unix:')) }),
       reusePort: arena.threads > 1,
       segments: arena.segments(index),
       ...state(),
@@ -160,7 +176,7 @@ export class DataThreads {
           thread.listening = true;
           // It may have been told to drain before it had anything to close.
           if (this.#draining !== null) this.send(index, { kind: 'drain', graceMs: this.#draining });
-          resolve(event.addresses);
+          resolve(event);
         } else if (event.kind === 'listen_failed') {
           const error = listenFailed(event.address, event.code, event.message);
           failure = { reason: error.message, hint: error.hint, error };
@@ -196,6 +212,9 @@ export class DataThreads {
     });
   }
 }
+
+/** What a data thread says when it listens. */
+type Listening = Extract<FromDataThread, { kind: 'listening' }>;
 
 /** Why a data thread ended. */
 interface Failure {

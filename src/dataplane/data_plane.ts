@@ -1,20 +1,29 @@
+import { performance } from 'node:perf_hooks';
+import { systemClock } from '../base/clock.ts';
 import { describeError } from '../base/errors.ts';
 import { TimerWheel } from '../base/timer_wheel.ts';
+import { TLS_FAILURES, type TlsFailureReason } from '../base/tls_failure.ts';
 import { Flusher } from '../http2/flusher.ts';
 import { ERROR, errorName } from '../http2/frame/codes.ts';
+import { SWEEP_INTERVAL } from '../http2/limits.ts';
 import { PROTOCOL_ERROR_TOKENS, type ProtocolErrorToken } from '../http2/protocol_errors.ts';
+import type { ClientLimits } from '../model/client_limits.ts';
 import { add, type Block, type Range, THREAD, THREAD_RANGE } from '../model/counters.ts';
 import type { ServiceSettings } from '../model/service.ts';
 import type { DataThreadStart, FromDataThread, ServiceSnapshot, ToDataThread } from '../model/snapshot.ts';
-import type { ForwardingContext } from './forwarding/context.ts';
+import type { SecureListen } from '../model/tls.ts';
+import { explain } from './explain.ts';
+import type { Expiring, ForwardingContext } from './forwarding/context.ts';
 import type { Exchange } from './forwarding/exchange.ts';
-import { Listener } from './listener/listener.ts';
+import { Listener, type SecureEntry } from './listener/listener.ts';
+import { TlsAccept } from './listener/tls_accept.ts';
+import { TlsFailureLog } from './listener/tls_failure_log.ts';
 import { Router, type ServiceDirectory } from './routing/router.ts';
+import { TlsMaterials } from './tls/materials.ts';
 import { TurnClock } from './turn_clock.ts';
 import type { UpstreamContext } from './upstream/context.ts';
 import { DialQueue } from './upstream/dial_queue.ts';
 import type { Endpoint } from './upstream/endpoint.ts';
-import { KEEPALIVE_SWEEP } from './upstream/keepalive.ts';
 import { ServiceUpstream } from './upstream/service_upstream.ts';
 
 /** Deadlines are kept to this precision, in milliseconds. */
@@ -28,14 +37,16 @@ const UPSTREAM = 1;
 export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamContext {
   readonly flusher: Flusher;
   readonly clock: TurnClock;
-  readonly deadlines: TimerWheel<Exchange>;
+  readonly deadlines: TimerWheel<Expiring>;
   readonly dials = new DialQueue();
   readonly router: Router;
   readonly threadBlock: Block;
+  readonly tls: TlsMaterials | null;
   readonly #post: (message: FromDataThread) => void;
   readonly #segments: Float64Array[];
   readonly #services = new Map<string, ServiceUpstream>();
   readonly #listeners: Listener[] = [];
+  readonly #clients: ClientLimits | undefined;
   readonly #settingsForDiscovered: ServiceSettings | null;
   readonly #sweeper: NodeJS.Timeout;
   #flushed: Exchange[] = [];
@@ -45,31 +56,43 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
     this.#post = post;
     this.#segments = start.segments.map((segment) => new Float64Array(segment));
     this.#settingsForDiscovered = start.discoverSettings;
+    this.#clients = start.clients;
+    this.tls = start.tls === undefined ? null : new TlsMaterials(start.tls);
     this.threadBlock = this.block(THREAD_RANGE);
     this.flusher = new Flusher(() => this.#endTurn());
     this.clock = new TurnClock(() => this.flusher.wake());
-    this.deadlines = new TimerWheel<Exchange>({
+    this.deadlines = new TimerWheel<Expiring>({
       tickMs: DEADLINE_TICK,
       slots: DEADLINE_SLOTS,
       now: () => this.clock.now(),
-      expired: (exchange) => exchange.expired(),
+      expired: (entry) => entry.expired(),
     });
     this.router = new Router(this, start.routing);
     this.#sweeper = setInterval(() => {
       for (const service of this.#services.values()) service.sweep();
-    }, KEEPALIVE_SWEEP);
+      const now = performance.now();
+      for (const listener of this.#listeners) listener.sweep(now);
+    }, SWEEP_INTERVAL);
     this.#sweeper.unref();
     for (const snapshot of start.services) this.#applyService(snapshot);
   }
 
   /** Opens the listeners; reports `listening` with the addresses in use, or `listen_failed`. */
-  async listen(addresses: readonly string[], reusePort: boolean): Promise<void> {
+  async listen(addresses: readonly string[], reusePort: boolean, secure: readonly SecureListen[] = []): Promise<void> {
     const bound: string[] = [];
-    for (const address of addresses) {
-      const listener = new Listener(this, {
-        onProtocolError: (token) => this.#countProtocolError(DOWNSTREAM, token),
-        onCount: (delta) => add(this.threadBlock, THREAD.CONNECTIONS, delta),
-      });
+    const plain = addresses.map((address) => ({ address, entry: null }));
+    const all = [...plain, ...secure.map((listen) => ({ address: listen.address, entry: this.#secureEntry(listen) }))];
+    for (const { address, entry } of all) {
+      const listener = new Listener(
+        this,
+        {
+          onProtocolError: (token) => this.#countProtocolError(DOWNSTREAM, token),
+          onCount: (delta) => add(this.threadBlock, THREAD.CONNECTIONS, delta),
+        },
+        systemClock,
+        this.#clients,
+        entry,
+      );
       try {
         bound.push(await listener.listen(address, reusePort));
         this.#listeners.push(listener);
@@ -79,7 +102,20 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
         return;
       }
     }
-    this.#post({ kind: 'listening', addresses: bound });
+    const secured = bound.splice(addresses.length);
+    this.#post({ kind: 'listening', addresses: bound, ...(secured.length === 0 ? {} : { secure: secured }) });
+  }
+
+  #secureEntry(listen: SecureListen): SecureEntry {
+    const told = new TlsFailureLog(listen.address, systemClock, (message, fields) =>
+      this.#log('warn', message, fields),
+    );
+    const failed: SecureEntry['failed'] = (failure, from) => {
+      this.#countTlsFailure(DOWNSTREAM, failure.reason);
+      told.failed(failure, from);
+    };
+    if (this.tls === null) throw new Error(`${listen.address}: the control plane has told of no certificates`);
+    return { accept: new TlsAccept(listen, this.tls), inbound: listen.inbound, failed };
   }
 
   receive(message: ToDataThread): void {
@@ -93,8 +129,17 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
       case 'service_gone':
         this.#removeService(message.name, message.why);
         break;
+      case 'tls_material':
+        this.tls?.update(message.material);
+        break;
+      case 'ticket_secret':
+        this.tls?.renewTickets(message.secret);
+        break;
       case 'routing':
         this.router.configure(message.routing);
+        break;
+      case 'explain':
+        this.#post({ kind: 'explained', id: message.id, explanation: explain(message.request, this.router) });
         break;
       case 'drain':
         void this.#drain(message.graceMs);
@@ -185,6 +230,8 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
       this.#log(endpoint.recovered ? 'info' : 'debug', `Connected to instance ${id} of service "${service}".`, fields);
     else if (state === 'connecting') {
       this.#log('info', `The connection to instance ${id} of service "${service}" ended: connecting again.`, fields);
+    } else if (state === 'ejected') {
+      this.#log('warn', `Instance ${id} of service "${service}" keeps failing: left out for a while.`, fields);
     } else this.#log('warn', `Cannot connect to instance ${id} of service "${service}".`, fields);
   }
 
@@ -199,6 +246,20 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
 
   #log(level: 'debug' | 'info' | 'warn', message: string, fields: Record<string, string | number>): void {
     this.#post({ kind: 'log', level, message, fields });
+  }
+
+  onTlsFailure(reason: TlsFailureReason): void {
+    this.#countTlsFailure(UPSTREAM, reason);
+  }
+
+  onEndpointError(service: string, endpoint: Endpoint): void {
+    const error = endpoint.lastError === '' ? null : endpoint.lastError;
+    this.#post({ kind: 'endpoint_error', service, address: endpoint.id, error });
+  }
+
+  #countTlsFailure(side: number, reason: TlsFailureReason): void {
+    const slot = THREAD.TLS_FAILURES + side * THREAD.TLS_FAILURE_REASONS + TLS_FAILURES.indexOf(reason);
+    add(this.threadBlock, slot, 1);
   }
 
   #countProtocolError(side: number, token: ProtocolErrorToken): void {

@@ -11,4 +11,4 @@ const plane = new DataPlane(start, (message: FromDataThread) => port.postMessage
 port.on('message', (message: ToDataThread) => plane.receive(message));
 // Before the first request, not beside it.
 releaseStartupMemory();
-void plane.listen(start.listen, start.reusePort);
+void plane.listen(start.listen, start.reusePort, start.secure);

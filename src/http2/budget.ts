@@ -1,29 +1,28 @@
 /**
- * A token bucket: `rate` per second, and as much at once. For frames that cost work and carry nothing: a peer that sends more of
+ * A token bucket: `rate` per second, and `burst` at once. For frames that cost work and carry nothing: a peer that sends more of
  * them than any honest one would is cut off.
  */
 export class Budget {
   readonly #rate: number;
+  readonly #burst: number;
   #left: number;
   #filledAt: number;
 
-  constructor(rate: number, now: number) {
+  constructor(rate: number, now: number, burst: number = rate) {
     this.#rate = rate;
-    this.#left = rate;
+    this.#burst = burst;
+    this.#left = burst;
     this.#filledAt = now;
   }
 
-  /** Takes one; false when the budget is used up. `now` in milliseconds, asked for only when the bucket is empty. */
-  take(now: () => number): boolean {
-    if (this.#left >= 1) {
-      this.#left--;
-      return true;
+  /** Takes `cost`; false when the budget is used up. `at`: now, in monotonic milliseconds. */
+  take(at: number, cost = 1): boolean {
+    if (at !== this.#filledAt) {
+      this.#left = Math.min(this.#burst, this.#left + ((at - this.#filledAt) * this.#rate) / 1000);
+      this.#filledAt = at;
     }
-    const at = now();
-    this.#left = Math.min(this.#rate, this.#left + ((at - this.#filledAt) * this.#rate) / 1000);
-    this.#filledAt = at;
-    if (this.#left < 1) return false;
-    this.#left--;
+    if (this.#left < cost) return false;
+    this.#left -= cost;
     return true;
   }
 }

@@ -6,13 +6,15 @@ import { FrameReader } from './frame_reader.ts';
 import type { MessageHead } from './header_rules.ts';
 import { release } from './held.ts';
 import { HeaderList } from './hpack/header_list.ts';
-import type { Limits } from './limits.ts';
+import { type Limits, MAX_POSTPONED_RESETS } from './limits.ts';
+import { PostponedResets } from './postponed_resets.ts';
 import type { ProtocolErrorToken } from './protocol_errors.ts';
 import { Receiver } from './receiver.ts';
 import { Sender } from './sender.ts';
 import { ownSettings } from './settings.ts';
 import { closeSide, STREAM_STATE, Stream } from './streams/stream.ts';
 import { StreamTable } from './streams/stream_table.ts';
+import { Vigil } from './vigil.ts';
 
 /** How long a connection that ends in order or in error may take to write its last frames, in milliseconds. */
 const LINGER = 1_000;
@@ -45,17 +47,23 @@ export class Connection {
   failed = false;
   /** The peer sent GOAWAY, or we did: no new streams. */
   draining = false;
+  /** Octets of the header lists of all open requests. */
+  heldHeaders = 0;
 
   readonly #socket: Duplex;
   readonly #reader: FrameReader;
+  readonly #vigil: Vigil;
+  readonly #postponed: PostponedResets;
   #prefaceAt: number;
   private nextStreamId = 1;
   /** Server role, after our final GOAWAY: streams above are ignored. */
   #acceptUpTo = MAX_STREAM_ID;
   #shutdownPing = false;
+  /** The peer knows the last of its streams that we acted on. */
+  #saidGoaway = false;
   #closed = false;
   #closeReason = 'the peer closed the connection';
-  /** A ring, once it is full. */
+  /** A ring, once it is full. Client role: negative ids are of streams that the peer reset. */
   readonly #resetIds: number[] = [];
   #resetAt = 0;
   /** The highest id that the ring has forgotten: at or below it, anything may be one of ours. */
@@ -84,6 +92,8 @@ export class Connection {
       () => this.fail(ERROR.ENHANCE_YOUR_CALM, 'control_backlog'),
     );
     this.receiver = new Receiver(this, limits);
+    this.#vigil = new Vigil(this, limits);
+    this.#postponed = new PostponedResets(limits.resetBurst);
     this.#reader = new FrameReader(this.receiver, MIN_MAX_FRAME_SIZE);
     if (!volatile) socket.on('data', (chunk: Buffer) => this.receive(chunk));
     socket.on('error', (error: Error) => {
@@ -131,6 +141,11 @@ export class Connection {
     return this.nextStreamId > MAX_STREAM_ID;
   }
 
+  /** So many resets wait for their turn that another connection is better. */
+  get worn(): boolean {
+    return this.#postponed.size > MAX_POSTPONED_RESETS;
+  }
+
   /** How many streams we have opened. */
   get opened(): number {
     return this.nextStreamId >>> 1;
@@ -160,7 +175,8 @@ export class Connection {
 
   /** Server role: a header block that is not the last one of the message, or is (`endStream`). Ignored on an ended stream. */
   headers(stream: Stream, list: HeaderList, endStream: boolean): void {
-    if (stream.writable) this.sender.headers(stream, list, endStream);
+    if (endStream) return this.trailers(stream, list);
+    if (stream.writable) this.sender.headers(stream, list, false);
   }
 
   trailers(stream: Stream, list: HeaderList): void {
@@ -183,9 +199,21 @@ export class Connection {
     if (source !== null) creditWritten(source, held ? start - end : end - start);
   }
 
-  /** Ends a stream with RST_STREAM. The owner asked, so it is not told `onReset`. */
+  /**
+   * Ends a stream with RST_STREAM. The owner asked, so it is not told `onReset`. Client role: after many of them it goes out later
+   * (`resetBurst`), and what comes on the stream until then is the owner's to credit and ignore.
+   */
   reset(stream: Stream, code: number): void {
     if (stream.state === STREAM_STATE.CLOSED) return;
+    if (!this.server && !this.#postponed.mayReset()) {
+      this.sender.forget(stream);
+      this.#postponed.add(stream, code);
+      return this.#closeIfDrained();
+    }
+    this.#resetNow(stream, code);
+  }
+
+  #resetNow(stream: Stream, code: number): void {
     this.#rememberReset(stream.id);
     this.sender.reset(stream.id, code);
     this.#remove(stream);
@@ -237,7 +265,7 @@ export class Connection {
       this.#shutdownPing = true;
       this.sender.ping(false, SHUTDOWN_PING_DATA, 0);
     } else {
-      this.sender.goaway(0, ERROR.NO_ERROR, '');
+      this.#sayGoaway(0);
       this.#closeIfDrained();
     }
   }
@@ -275,7 +303,24 @@ export class Connection {
     this.sender.end(() => socket.end());
   }
 
+  /** To be called every `SWEEP_INTERVAL` with the monotonic time in milliseconds: keeps the time limits. */
+  sweep(now: number): void {
+    if (this.failed) return;
+    this.#vigil.sweep(now);
+    this.#postponed.send((stream, code) => this.#resetNow(stream, code));
+  }
+
   // For the receiver
+
+  /** Another number for each frame, or header block, that has begun to arrive and is not whole; 0 when nothing is half here. */
+  get unfinished(): number {
+    return -this.receiver.unfinishedBlock || this.#reader.unfinished;
+  }
+
+  /** Our shutdown waits for the answer to its PING. */
+  get awaitsShutdownPing(): boolean {
+    return this.#shutdownPing;
+  }
 
   isIdle(streamId: number): boolean {
     const ours = streamId % 2 === (this.server ? 0 : 1);
@@ -285,7 +330,7 @@ export class Connection {
 
   /** What comes on this stream, which is gone, crossed our RST_STREAM or our GOAWAY: it is ignored (sections 5.1 and 6.8). */
   wasReset(streamId: number): boolean {
-    if (!this.server || !this.acceptsStream(streamId) || streamId <= this.#forgottenUpTo) return true;
+    if (!this.acceptsStream(streamId) || streamId <= this.#forgottenUpTo) return true;
     return this.#resetIds.includes(streamId);
   }
 
@@ -343,22 +388,36 @@ export class Connection {
     if (!endStream) this.reset(stream, ERROR.NO_ERROR);
   }
 
+  /** Client role: the peer has reset this stream, and yet sends on it. */
+  wasResetByPeer(streamId: number): boolean {
+    return this.#resetIds.includes(-streamId);
+  }
+
   /** The stream ended by a reset, the peer's or ours. */
   closeStream(stream: Stream, code: number, byPeer: boolean, unprocessed: boolean): void {
     if (!this.#detach(stream)) return;
+    if (byPeer && !this.server) this.#rememberReset(-stream.id);
     this.owner.onReset(stream, code, byPeer, unprocessed);
     this.owner.onStreamClosed(stream);
     this.#closeIfDrained();
   }
 
   pong(buf: Buffer, start: number): void {
-    if (this.#shutdownPing && SHUTDOWN_PING_DATA.compare(buf, start, start + 8) === 0) {
-      this.#shutdownPing = false;
-      this.#acceptUpTo = this.receiver.lastPeerStreamId;
-      this.sender.goaway(this.#acceptUpTo, ERROR.NO_ERROR, '');
-      this.#closeIfDrained();
-    }
+    if (this.#shutdownPing && SHUTDOWN_PING_DATA.compare(buf, start, start + 8) === 0) this.finishShutdown();
     this.owner.onPong();
+  }
+
+  /** The round trip of our shutdown is over: names the real last stream. */
+  finishShutdown(): void {
+    this.#shutdownPing = false;
+    this.#acceptUpTo = this.receiver.lastPeerStreamId;
+    this.#sayGoaway(this.#acceptUpTo);
+    this.#closeIfDrained();
+  }
+
+  #sayGoaway(lastStreamId: number): void {
+    this.#saidGoaway = true;
+    this.sender.goaway(lastStreamId, ERROR.NO_ERROR, '');
   }
 
   peerGoaway(lastStreamId: number, code: number, debug: string): void {
@@ -391,14 +450,16 @@ export class Connection {
   /** Takes the stream out of the table; false when it was out already. */
   #detach(stream: Stream): boolean {
     if (!this.streams.delete(stream.id)) return false;
+    if (stream.abandoned) this.#postponed.ended();
     stream.state = STREAM_STATE.CLOSED;
+    this.heldHeaders -= stream.headerOctets;
     this.sender.forget(stream);
     return true;
   }
 
   #rememberReset(streamId: number): void {
     const forgotten = this.#resetIds[this.#resetAt];
-    if (forgotten !== undefined && forgotten > this.#forgottenUpTo) this.#forgottenUpTo = forgotten;
+    if (forgotten !== undefined) this.#forgottenUpTo = Math.max(this.#forgottenUpTo, Math.abs(forgotten));
     this.#resetIds[this.#resetAt] = streamId;
     this.#resetAt = (this.#resetAt + 1) % REMEMBERED_RESETS;
   }
@@ -408,7 +469,10 @@ export class Connection {
   }
 
   #closeIfDrained(): void {
-    if (!this.draining || this.failed || this.#shutdownPing || this.streams.size > 0) return;
+    // Streams whose reset is postponed end with the connection.
+    if (!this.draining || this.failed || this.#shutdownPing || this.streams.size > this.#postponed.size) return;
+    // The peer's GOAWAY brought us here: a stream that it opens meanwhile must be known not to have been processed (section 6.8).
+    if (!this.#saidGoaway) this.#sayGoaway(this.receiver.lastPeerStreamId);
     this.failed = true;
     this.#closeReason = 'drained';
     this.#endSocket();

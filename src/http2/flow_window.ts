@@ -34,6 +34,11 @@ export class ReceiveWindow {
     this.available = size;
   }
 
+  /** Octets received, as far as they have been accounted for, and not passed on yet. */
+  get unread(): number {
+    return this.size - this.available - this.#consumed;
+  }
+
   /** Accounts for received octets; false when the peer sent more than it was allowed. */
   receive(octets: number): boolean {
     this.available -= octets;

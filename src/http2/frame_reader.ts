@@ -26,12 +26,19 @@ export class FrameReader {
   #need = FRAME_HEADER_SIZE;
   /** Inside a DATA frame: content and padding still to come; -1 when the padding length is still to be read. */
   #inData = false;
+  /** Counts the frames that did not come whole in one chunk. */
+  #torn = 0;
   #content = 0;
   #padding = 0;
 
   constructor(sink: FrameSink, maxFrameSize: number) {
     this.#sink = sink;
     this.#maxFrameSize = maxFrameSize;
+  }
+
+  /** Another number for each frame, other than DATA, of which only a part is here; 0 when there is none. */
+  get unfinished(): number {
+    return this.#have > 0 ? this.#torn : 0;
   }
 
   /** Reads the octets of `chunk` from `from` up to `end`. */
@@ -111,6 +118,7 @@ export class FrameReader {
   /** Collects a frame that does not lie whole in one chunk. */
   #collect(chunk: Buffer, at: number, end: number): number {
     const taken = Math.min(this.#need - this.#have, end - at);
+    if (this.#have === 0) this.#torn++;
     chunk.copy(this.#partial, this.#have, at, at + taken);
     this.#have += taken;
     if (this.#have < this.#need) return at + taken;

@@ -6,6 +6,8 @@ export class HeaderBlock {
   /** The stream whose block is being collected; 0 when none is. */
   streamId = 0;
   endStream = false;
+  /** Counts the blocks that were begun. */
+  begun = 0;
   readonly #limits: Limits;
   #parts: Buffer[] = [];
   #octets = 0;
@@ -18,6 +20,7 @@ export class HeaderBlock {
   begin(streamId: number, endStream: boolean): void {
     this.streamId = streamId;
     this.endStream = endStream;
+    this.begun++;
     this.#octets = 0;
     this.#frames = 0;
   }

@@ -17,9 +17,14 @@ export interface MessageHead {
   readonly scheme: string;
   readonly authority: string;
   readonly path: string;
+  /** Request: `websocket` for an extended CONNECT (RFC 8441 section 4); else empty. */
+  readonly protocol: string;
   /** Response: the status code; else 0. */
   readonly status: number;
 }
+
+/** The one value of `:protocol` that is served. */
+export const WEBSOCKET = 'websocket';
 
 const PLAIN = 0;
 const CONNECTION_SPECIFIC = 1;
@@ -64,6 +69,7 @@ function readHead(fields: readonly string[], part: MessagePart): MessageHead {
   let scheme: string | null = null;
   let authority: string | null = null;
   let path: string | null = null;
+  let protocol: string | null = null;
   let status: string | null = null;
   let host: string | null = null;
   let contentLength: string | null = null;
@@ -89,6 +95,9 @@ function readHead(fields: readonly string[], part: MessagePart): MessageHead {
     } else if (name === ':authority') {
       if (authority !== null) error = 'pseudo_duplicate';
       authority = value;
+    } else if (name === ':protocol') {
+      if (protocol !== null) error = 'pseudo_duplicate';
+      protocol = value;
     } else error = 'pseudo_unknown';
   }
   const regularFrom = at;
@@ -119,7 +128,7 @@ function readHead(fields: readonly string[], part: MessagePart): MessageHead {
     else contentLength = value;
   }
 
-  if (error === null && part === 'request') error = checkRequest(method, scheme, authority, path, host);
+  if (error === null && part === 'request') error = checkRequest(method, scheme, authority, path, host, protocol);
   if (error === null && part === 'response') {
     if (status === null) error = 'pseudo_missing';
     else if (!STATUS.test(status)) error = 'pseudo_status_bad';
@@ -133,19 +142,22 @@ function readHead(fields: readonly string[], part: MessagePart): MessageHead {
     scheme: scheme ?? '',
     authority: authority ?? host ?? '',
     path: path ?? '',
+    protocol: protocol ?? '',
     status: status === null ? 0 : Number(status),
   };
 }
 
-/** RFC 9113 section 8.3.1. */
+/** RFC 9113 section 8.3.1; for `:protocol` RFC 8441 section 4: of CONNECT there is the extended one alone, and only to a WebSocket. */
 function checkRequest(
   method: string | null,
   scheme: string | null,
   authority: string | null,
   path: string | null,
   host: string | null,
+  protocol: string | null,
 ): ProtocolErrorToken | null {
-  if (method === 'CONNECT') return 'connect_refused';
+  if (method === 'CONNECT' && protocol !== WEBSOCKET) return 'connect_refused';
+  if (method !== 'CONNECT' && protocol !== null) return 'pseudo_unknown';
   if (method === null || scheme === null || path === null) return 'pseudo_missing';
   if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(method)) return 'pseudo_method_bad';
   if (path.charCodeAt(0) !== 0x2f && !(path === '*' && method === 'OPTIONS')) return 'pseudo_path_bad';
@@ -153,5 +165,8 @@ function checkRequest(
   if (BAD_TARGET.test(scheme) || scheme === '') return 'pseudo_missing';
   if (authority !== null && (BAD_TARGET.test(authority) || authority.includes('@'))) return 'pseudo_authority_bad';
   if (authority !== null && host !== null && authority !== host) return 'pseudo_authority_bad';
+  // There may be none, when there is none to convey (section 8.3.1): other things can name the service. But a URI of http has no empty
+  // host (RFC 9110 section 4.2.1).
+  if (authority === '' || host === '') return 'pseudo_authority_bad';
   return null;
 }

@@ -1,11 +1,17 @@
-/**
- * DATA that waits, in this thread, for a stream window of the side it goes to. Its senders have their connection credit back (else
- * a few streams that nobody reads would stall every other stream of the connection), so that what bounds it is the stream
- * windows, and this: beyond it connection credit is held back as well, and senders with many such streams are stalled whole.
- */
-const MAX_HELD = 64 * 1024 * 1024;
+import { MAX_HELD } from './limits.ts';
 
+/** DATA that waits, in this thread, for the side it goes to: see `MAX_HELD`. */
 let held = 0;
+
+/** Octets that wait now. */
+export function heldOctets(): number {
+  return held;
+}
+
+/** More than half of the room is taken. */
+export function pressed(): boolean {
+  return held * 2 > MAX_HELD;
+}
 
 /** Takes `octets` in; false when there is no room, and the connection credit must be kept. */
 export function hold(octets: number): boolean {

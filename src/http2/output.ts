@@ -71,11 +71,11 @@ export class Output {
 
   /**
    * Appends payload octets, which stay valid and unchanged until they are written. `source` is credited then; only its stream, not its
-   * connection, if `held`.
+   * connection, if `held`. `owned`: a copy already, wherever it came from.
    */
-  payload(buf: Buffer, start: number, end: number, source: Stream | null, held: boolean): void {
+  payload(buf: Buffer, start: number, end: number, source: Stream | null, held: boolean, owned = false): void {
     const length = end - start;
-    if (length < SLICE_THRESHOLD || source?.connection.volatile === true) {
+    if (length < SLICE_THRESHOLD || (!owned && source?.connection.volatile === true)) {
       if (length > BUFFER_SIZE / 2) return this.#copy(buf, start, end, source, held);
       const out = this.reserve(length);
       if (length < 64) {

@@ -12,6 +12,7 @@ const ENGINE_TOKENS = [
   'data_on_stream_zero',
   'data_on_idle_stream',
   'data_on_closed_stream',
+  'data_on_ended_stream',
   'data_padding_too_long',
   'data_beyond_stream_window',
   'data_beyond_connection_window',
@@ -23,6 +24,7 @@ const ENGINE_TOKENS = [
   'headers_too_short',
   'headers_self_dependency',
   'headers_on_closed_stream',
+  'headers_on_ended_stream',
   'headers_on_idle_stream',
   'headers_after_end_stream',
   'stream_id_even',
@@ -57,6 +59,10 @@ const ENGINE_TOKENS = [
   'window_overflow_connection',
   'reset_flood',
   'overhead_flood',
+  'frame_timeout',
+  'stream_stalled',
+  'connection_stalled',
+  'headers_beyond_limit',
   'control_backlog',
   'header_list_too_large',
   'header_name_bad',
@@ -76,5 +82,33 @@ const ENGINE_TOKENS = [
   'connect_refused',
 ] as const;
 
-export const PROTOCOL_ERROR_TOKENS = [...ENGINE_TOKENS, ...HPACK_ERROR_TOKENS] as const;
+/** What a listener refuses before the engine sees it. */
+const LISTENER_TOKENS = ['connections_beyond_limit', 'settings_timeout'] as const;
+
+/** What is no HTTP/1.1, or not an HTTP/1.1 that every server would read alike. */
+export const HTTP1_TOKENS = [
+  'http1_malformed',
+  'http1_method_bad',
+  'http1_target_bad',
+  'http1_version_bad',
+  'http1_header_bad',
+  'http1_host_bad',
+  'http1_line_end_bad',
+  'http1_content_length_bad',
+  'http1_transfer_encoding_bad',
+  'http1_chunk_bad',
+  'http1_headers_too_large',
+  'http1_header_timeout',
+  'http1_pipeline_flood',
+  'http1_connect_refused',
+  'http1_upgrade_bad',
+  'http1_response_bad',
+] as const;
+
+export const PROTOCOL_ERROR_TOKENS = [
+  ...ENGINE_TOKENS,
+  ...LISTENER_TOKENS,
+  ...HTTP1_TOKENS,
+  ...HPACK_ERROR_TOKENS,
+] as const;
 export type ProtocolErrorToken = (typeof PROTOCOL_ERROR_TOKENS)[number];

@@ -41,11 +41,14 @@ export class Receiver implements FrameSink {
   #goawayLastId = 0x7fffffff;
   /** Streams that the peer opened: when ids have no gaps, a lower id is one that was closed. */
   #opened = 0;
+  /** WINDOW_UPDATEs that came for nothing but what we sent. */
+  #windowUpdates = 0;
   /** The stream whose DATA frame is arriving; null when its octets are to be dropped. */
   #dataStream: Stream | null = null;
   #dataEnds = false;
   /** Octets of a padded DATA frame that were not content so far. */
   #paddedLeft = 0;
+  #dataPadded = false;
 
   constructor(connection: Connection, limits: Limits) {
     this.#connection = connection;
@@ -66,6 +69,11 @@ export class Receiver implements FrameSink {
   /** Whether `roomForStream` was true before `increment` octets of credit were given back. */
   hadRoomBefore(increment: number): boolean {
     return this.window.available - increment >= Math.min(this.#limits.streamWindow, this.#limits.connectionWindow / 2);
+  }
+
+  /** Another number for each header block of which only a part is here; 0 when there is none. */
+  get unfinishedBlock(): number {
+    return this.#block.streamId === 0 ? 0 : this.#block.begun;
   }
 
   /** Other octets are about to be read: time may have passed. */
@@ -132,9 +140,8 @@ export class Receiver implements FrameSink {
     if (stream === undefined) {
       if (this.#connection.isIdle(streamId)) return this.#protocol('data_on_idle_stream');
       this.#connection.creditConnection(length);
-      if (!this.#connection.wasReset(streamId)) {
-        this.#rejectStreamId(streamId, ERROR.STREAM_CLOSED, 'data_on_closed_stream');
-      }
+      if (!this.#connection.wasReset(streamId))
+        this.#rejectClosed(streamId, 'data_on_closed_stream', 'data_on_ended_stream');
       return;
     }
     if (!stream.readable) {
@@ -151,7 +158,8 @@ export class Receiver implements FrameSink {
     }
     this.#dataStream = stream;
     // The owner never sees padding, so it is credited here, once the content has ended and its length is known.
-    this.#paddedLeft = (flags & FLAG.PADDED) !== 0 ? length : 0;
+    this.#dataPadded = (flags & FLAG.PADDED) !== 0;
+    this.#paddedLeft = this.#dataPadded ? length : 0;
   }
 
   data(buf: Buffer, start: number, end: number, last: boolean): void {
@@ -179,7 +187,11 @@ export class Receiver implements FrameSink {
         return this.#rejectStream(stream, ERROR.PROTOCOL_ERROR, token);
       }
     }
-    if (length === 0 && !ends) return;
+    if (length === 0 && !ends) {
+      // Nothing but padding is as empty as nothing.
+      if (this.#dataPadded) this.#spend();
+      return;
+    }
     this.#connection.deliverData(stream, buf, start, end, ends);
   }
 
@@ -226,7 +238,8 @@ export class Receiver implements FrameSink {
     const connection = this.#connection;
     const stream = connection.streams.get(streamId);
     const crossed = stream === undefined && this.#crossed(streamId);
-    if (stream === undefined && !crossed && !this.#newStreamIdOk(streamId)) return;
+    const closed = stream === undefined && !crossed && this.#isClosedOfOurs(streamId);
+    if (stream === undefined && !crossed && !closed && !this.#newStreamIdOk(streamId)) return;
     // Decoded whatever becomes of the stream: the dynamic table is the connection's (RFC 7541 section 2.2).
     const list = this.#decoder.decode(buf, start, end);
     if (list === null) return connection.fail(ERROR.COMPRESSION_ERROR, this.#decoder.error as ProtocolErrorToken);
@@ -234,6 +247,7 @@ export class Receiver implements FrameSink {
       this.#spend();
       return;
     }
+    if (closed) return this.#rejectClosed(streamId, 'headers_on_closed_stream', 'headers_on_ended_stream');
     if (stream === undefined) return this.#request(streamId, list, endStream);
     if (!stream.readable) return this.#rejectStream(stream, ERROR.STREAM_CLOSED, 'headers_after_end_stream');
     if (stream.headersReceived) return this.#trailers(stream, list, endStream);
@@ -246,6 +260,11 @@ export class Receiver implements FrameSink {
     // Asked for every request: a stream that is new cannot have been reset.
     if (connection.server && streamId > this.lastPeerStreamId && connection.acceptsStream(streamId)) return false;
     return !connection.isIdle(streamId) && connection.wasReset(streamId);
+  }
+
+  /** Client role: a stream that both sides have ended, or the peer alone: nothing may come on it any more. */
+  #isClosedOfOurs(streamId: number): boolean {
+    return !this.#connection.server && !this.#connection.isIdle(streamId);
   }
 
   /** Section 5.1.1: odd, and above all before. */
@@ -274,6 +293,9 @@ export class Receiver implements FrameSink {
     if (connection.streams.size >= this.#limits.maxConcurrentStreams) {
       return this.#rejectStreamId(streamId, ERROR.REFUSED_STREAM, 'streams_beyond_limit');
     }
+    if (connection.heldHeaders + list.size > this.#limits.maxHeldHeaders) {
+      return this.#rejectStreamId(streamId, ERROR.REFUSED_STREAM, 'headers_beyond_limit');
+    }
     if (list.tooLarge) {
       connection.rejectTooLarge(streamId, endStream);
       return this.#spendReset();
@@ -285,6 +307,8 @@ export class Receiver implements FrameSink {
     }
     const stream = connection.addPeerStream(streamId, endStream);
     stream.headersReceived = true;
+    stream.headerOctets = list.size;
+    connection.heldHeaders += list.size;
     stream.openedAt = this.#time();
     stream.expectedOctets = head.contentLength;
     connection.owner.onRequest(stream, list, head, endStream);
@@ -349,10 +373,11 @@ export class Receiver implements FrameSink {
       return;
     }
     const code = readUint32(buf, start);
-    // A call that runs into its deadline is no attack, however many do.
+    // Calls that run into their deadlines are no attack, even when all that may be open do so at once.
     const rapid = this.#time() - stream.openedAt < RAPID_RESET;
     this.#connection.closeStream(stream, code, true, code === ERROR.REFUSED_STREAM);
     if (rapid) this.#spendReset();
+    else this.#spend();
   }
 
   /** Section 6.5. */
@@ -377,7 +402,10 @@ export class Receiver implements FrameSink {
       return connection.fail(window ? ERROR.FLOW_CONTROL_ERROR : ERROR.PROTOCOL_ERROR, refused);
     }
     connection.sender.settingsAck();
-    if (!connection.sender.applyPeerSettings(previousWindow, connection.streams.all())) {
+    // What a changed window costs grows with the streams.
+    const { streams } = connection;
+    if (!first && peer.initialWindowSize !== previousWindow && !this.#spend(1 + (streams.size >>> 5))) return;
+    if (!connection.sender.applyPeerSettings(previousWindow, streams.all())) {
       return connection.fail(ERROR.FLOW_CONTROL_ERROR, 'settings_initial_window_overflow');
     }
     if (first) connection.owner.onReady();
@@ -417,6 +445,7 @@ export class Receiver implements FrameSink {
     const connection = this.#connection;
     if (end - start !== 4) return connection.fail(ERROR.FRAME_SIZE_ERROR, 'window_update_size');
     const increment = readUint31(buf, start);
+    if (!this.#windowUpdateEarned() && !this.#spend()) return;
     if (streamId === 0) {
       if (increment === 0) return this.#protocol('window_update_zero_on_connection');
       if (!connection.sender.window.grow(increment)) {
@@ -427,7 +456,6 @@ export class Receiver implements FrameSink {
     const stream = connection.streams.get(streamId);
     if (stream === undefined) {
       if (connection.isIdle(streamId)) return this.#protocol('window_update_on_idle_stream');
-      this.#spend();
       return;
     }
     if (increment === 0) return this.#rejectStream(stream, ERROR.PROTOCOL_ERROR, 'window_update_zero');
@@ -435,6 +463,19 @@ export class Receiver implements FrameSink {
       return this.#rejectStream(stream, ERROR.FLOW_CONTROL_ERROR, 'window_overflow_stream');
     }
     connection.sender.windowGrew(stream);
+  }
+
+  /**
+   * An honest peer sends two for each DATA frame, of its stream and the connection, and two when a stream begins. Frames that its own
+   * windows cut to less than a KiB earn nothing: windows that open octet by octet are an attack (CVE-2019-9511).
+   */
+  #windowUpdateEarned(): boolean {
+    const earned =
+      2 * (this.#connection.sender.dataFrames + (this.#connection.server ? this.#opened : this.#connection.opened));
+    if (this.#windowUpdates >= earned) return false;
+    // What was earned long ago must not become a flood.
+    this.#windowUpdates = Math.max(this.#windowUpdates + 1, earned - this.#limits.maxOverheadFrames);
+    return true;
   }
 
   // Verdicts
@@ -455,14 +496,26 @@ export class Receiver implements FrameSink {
     this.#spendReset();
   }
 
-  /** One frame that carries nothing; false when there were too many and the connection has ended. */
-  #spend(): boolean {
-    if (this.#overhead.take(now)) return true;
+  /**
+   * Section 5.1, closed: a stream error on one that the peer has reset, a connection error on one that it has ended. A client of ours
+   * always gets the milder one: its other calls are not to blame.
+   */
+  #rejectClosed(streamId: number, token: ProtocolErrorToken, ofConnection: ProtocolErrorToken): void {
+    const connection = this.#connection;
+    if (connection.server || connection.wasResetByPeer(streamId)) {
+      return this.#rejectStreamId(streamId, ERROR.STREAM_CLOSED, token);
+    }
+    connection.fail(ERROR.STREAM_CLOSED, ofConnection);
+  }
+
+  /** One frame that carries nothing, or one that costs like several; false when there were too many and the connection has ended. */
+  #spend(cost = 1): boolean {
+    if (this.#overhead.take(this.#time(), cost)) return true;
     this.#connection.fail(ERROR.ENHANCE_YOUR_CALM, 'overhead_flood');
     return false;
   }
 
   #spendReset(): void {
-    if (!this.#resets.take(now)) this.#connection.fail(ERROR.ENHANCE_YOUR_CALM, 'reset_flood');
+    if (!this.#resets.take(this.#time())) this.#connection.fail(ERROR.ENHANCE_YOUR_CALM, 'reset_flood');
   }
 }

@@ -17,11 +17,13 @@ import {
 import { hold, release } from './held.ts';
 import { HpackEncoder } from './hpack/encoder.ts';
 import type { HeaderList } from './hpack/header_list.ts';
-import type { Limits } from './limits.ts';
+import { type Limits, MAX_UNWRITTEN } from './limits.ts';
 import { Output } from './output.ts';
 import { initialPeerSettings, type PeerSettings } from './settings.ts';
 import { closeSide, type Stream, type WaitingData } from './streams/stream.ts';
 
+/** A DATA frame of at least this many octets is worth a WINDOW_UPDATE even if a window cut it. */
+const EARNS_UPDATES = 1024;
 /** A block above this is not worth holding a slice of a much larger read buffer for: it is copied. */
 const COPY_WAITING_BELOW = 16 * 1024;
 
@@ -32,6 +34,8 @@ const COPY_WAITING_BELOW = 16 * 1024;
 export class Sender {
   readonly peer: PeerSettings = initialPeerSettings();
   readonly window = new SendWindow(DEFAULT_WINDOW);
+  /** DATA frames sent that earn the peer its WINDOW_UPDATEs: those that it did not cut short itself. */
+  dataFrames = 0;
 
   /** Octets of control frames, and of what else no window covers, appended since the socket last took everything. */
   #controlBacklog = 0;
@@ -73,6 +77,11 @@ export class Sender {
   /** How often something was handed to the socket. */
   get flushes(): number {
     return this.#output.flushes;
+  }
+
+  /** What was handed to the socket has not been taken whole. */
+  get writing(): boolean {
+    return this.#output.writing;
   }
 
   /** Octets waiting for the socket. */
@@ -215,7 +224,7 @@ export class Sender {
     const queue = this.#queue;
     this.#queue = [];
     let served = 0;
-    while (served < queue.length && this.window.available > 0) {
+    while (served < queue.length && this.window.available > 0 && !this.#choked) {
       const waiting = queue[served++] as Stream;
       waiting.queued = false;
       this.#sendWaiting(waiting);
@@ -251,12 +260,13 @@ export class Sender {
     if (waiting === null) return;
     // The last piece may end the stream, and then nothing must be found here that has been sent.
     stream.waiting = null;
+    const before = this.window.available;
     let done = 0;
     while (done < waiting.length) {
       const data = waiting[done] as WaitingData;
       const last = done === waiting.length - 1 && stream.waitingEnd && stream.waitingTrailers === null;
       const from = data.start;
-      data.start = this.#sendNow(stream, data.buf, from, data.end, last, data.source, data.held);
+      data.start = this.#sendNow(stream, data.buf, from, data.end, last, data.source, data.held, data.owned);
       if (data.held) release(data.start - from);
       if (data.start < data.end) break;
       done++;
@@ -267,6 +277,7 @@ export class Sender {
       if (trailers !== null) this.headers(stream, trailers, true);
       return;
     }
+    if (this.window.available < before) stream.stalledAt = 0;
     if (done > 0) waiting.splice(0, done);
     stream.waiting = waiting;
     this.#enqueue(stream);
@@ -281,11 +292,12 @@ export class Sender {
     endStream: boolean,
     source: Stream | null,
     held: boolean,
+    owned = false,
   ): number {
     if (this.#ended) return end;
     const output = this.#output;
     const streamWindow = stream.sendWindow;
-    const allowed = Math.min(end - start, streamWindow.available, this.window.available);
+    const allowed = this.#choked ? 0 : Math.min(end - start, streamWindow.available, this.window.available);
     const stop = allowed > 0 ? start + allowed : start;
     let at = start;
     while (at < stop || (at === end && start === end)) {
@@ -295,8 +307,9 @@ export class Sender {
       // Room for a small payload too, so that the two are not torn apart.
       const out = output.reserve(FRAME_HEADER_SIZE + 64);
       output.commit(writeFrameHeader(out, output.at, size, FRAME.DATA, flags, stream.id));
-      if (size > 0) output.payload(buf, at, next, source, held);
+      if (size > 0) output.payload(buf, at, next, source, held, owned);
       if (source === null) this.#headerBacklog += size;
+      if (next === end || size >= EARNS_UPDATES) this.dataFrames++;
       at = next;
       if (start === end) break;
     }
@@ -310,17 +323,21 @@ export class Sender {
   #wait(stream: Stream, buf: Buffer, start: number, end: number, source: Stream | null, heldBefore: boolean): void {
     // A small piece must not keep a whole read buffer alive: what is held is what the windows account for.
     const volatile = source?.connection.volatile === true;
-    const copied = volatile || (end - start < COPY_WAITING_BELOW && buf.length > 2 * (end - start));
+    const owned = volatile || (end - start < COPY_WAITING_BELOW && buf.length > 2 * (end - start));
     let held = heldBefore;
     if (!held && source !== null && hold(end - start)) {
       held = true;
       source.connection.creditConnection(end - start);
     }
-    const data = copied
-      ? { buf: Buffer.from(buf.subarray(start, end)), start: 0, end: end - start, source, held }
-      : { buf, start, end, source, held };
-    if (stream.waiting === null) stream.waiting = [data];
-    else stream.waiting.push(data);
+    if (stream.waiting === null) {
+      stream.stalledAt = 0;
+      stream.waiting = [];
+    } else if (appended(stream.waiting.at(-1), buf, start, end, source, held)) return;
+    stream.waiting.push(
+      owned
+        ? { buf: Buffer.from(buf.subarray(start, end)), start: 0, end: end - start, source, held, owned }
+        : { buf, start, end, source, held, owned },
+    );
     this.#enqueue(stream);
   }
 
@@ -333,6 +350,11 @@ export class Sender {
       this.#purgeAt = Math.max(1024, 2 * this.#queue.length);
     }
     this.#queue.push(stream);
+  }
+
+  /** The socket takes less than comes: DATA waits on its stream, where it can be joined, dropped, and told from what others wait for. */
+  get #choked(): boolean {
+    return this.#output.pending > MAX_UNWRITTEN && this.#output.writing;
   }
 
   #endLocal(stream: Stream): void {
@@ -356,9 +378,36 @@ export class Sender {
   #written(): void {
     this.#controlBacklog = 0;
     this.#headerBacklog = 0;
-    if (this.#output.pending > 0) return this.#output.flush();
+    if (this.#output.pending > 0) this.#output.flush();
+    if (this.#queue.length > 0 && this.window.available > 0) this.windowGrew(null);
+    if (this.#output.writing) return;
     const then = this.#afterLastWrite;
     this.#afterLastWrite = null;
     if (then !== null) then();
   }
+}
+
+/**
+ * Joins a small piece to the one that waits before it, if that is of the same kind and a copy of ours: a peer that sends octet by octet
+ * must not make us keep an object for each.
+ */
+function appended(
+  last: WaitingData | undefined,
+  buf: Buffer,
+  start: number,
+  end: number,
+  source: Stream | null,
+  held: boolean,
+): boolean {
+  if (last === undefined || !last.owned || last.source !== source || last.held !== held) return false;
+  const total = last.end + end - start;
+  if (total > COPY_WAITING_BELOW) return false;
+  if (last.buf.length < total) {
+    const larger = Buffer.allocUnsafeSlow(Math.min(2 * total, COPY_WAITING_BELOW));
+    last.buf.copy(larger, last.start, last.start, last.end);
+    last.buf = larger;
+  }
+  buf.copy(last.buf, last.end, start, end);
+  last.end = total;
+  return true;
 }

@@ -65,7 +65,8 @@ export function ownSettings(limits: Limits, server: boolean): number[] {
   ];
   if (limits.headerTableSize !== INITIAL_HEADER_TABLE_SIZE)
     settings.push(SETTING.HEADER_TABLE_SIZE, limits.headerTableSize);
-  if (server) settings.push(SETTING.MAX_CONCURRENT_STREAMS, limits.maxConcurrentStreams);
+  if (server)
+    settings.push(SETTING.MAX_CONCURRENT_STREAMS, limits.maxConcurrentStreams, SETTING.ENABLE_CONNECT_PROTOCOL, 1);
   else settings.push(SETTING.ENABLE_PUSH, 0);
   return settings;
 }

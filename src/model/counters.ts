@@ -44,7 +44,21 @@ export function add(block: Block, slot: number, n: number): void {
   block.view[at] = (block.view[at] as number) + n;
 }
 
-/** Per service. `REJECTED` and `RETRIES` hold one slot for each reason, in the order of `REASON_NAMES`. */
+/** What ended the attempt before a retry: the `reason` label of `retries_total`. `hedge`: nothing did, it only took long. */
+export const RETRY_REASONS = [
+  'upstream_reset',
+  'upstream_closed',
+  'connect_failed',
+  'per_try_timeout',
+  'status',
+  'hedge',
+] as const;
+export type RetryReason = (typeof RETRY_REASONS)[number];
+
+/**
+ * Per service. `REJECTED` holds one slot for each reason, in the order of `REASON_NAMES`; `RETRIES` one for each of `RETRY_REASONS`,
+ * `EJECTIONS` one for each of `EJECTION_REASONS`.
+ */
 export const SERVICE = {
   IN_FLIGHT: 0,
   PENDING: 1,
@@ -52,7 +66,10 @@ export const SERVICE = {
   RETRIES: 2 + 16,
   DURATION: 2 + 32,
   OVERHEAD: 2 + 32 + HISTOGRAM_SLOTS,
-  SLOTS: 2 + 32 + 2 * HISTOGRAM_SLOTS,
+  EJECTIONS: 2 + 32 + 2 * HISTOGRAM_SLOTS,
+  /** Retries that a policy asked for and the budget did not allow. */
+  RETRIES_DENIED: 2 + 32 + 2 * HISTOGRAM_SLOTS + 8,
+  SLOTS: 2 + 32 + 2 * HISTOGRAM_SLOTS + 9,
 } as const;
 
 /** HTTP status classes 1xx to 5xx; index is class - 1. */
@@ -111,7 +128,11 @@ export const THREAD = {
   PROTOCOL_ERRORS: 2,
   /** Room for tokens, per side; a test holds the token table below it. */
   PROTOCOL_ERROR_TOKENS: 127,
-  SLOTS: 2 + 2 * 127,
+  /** One slot per `TLS_FAILURES`, downstream then upstream. */
+  TLS_FAILURES: 2 + 2 * 127,
+  /** Room for reasons, per side; a test holds the table below it. */
+  TLS_FAILURE_REASONS: 16,
+  SLOTS: 2 + 2 * 127 + 2 * 16,
 } as const;
 
 /** Where every data thread finds the range of the thread itself. */

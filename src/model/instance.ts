@@ -18,6 +18,21 @@ export interface Instance {
   readonly zone: string | null;
   /** Labels of the record, strings only. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** Methods that the record switches off or limits; left out when it says nothing of any. */
+  readonly methods?: MethodSwitches;
+}
+
+/**
+ * What a record says of single methods, by name: the last part of the request's path (`GetBook` of `/book.BookService/GetBook`).
+ * A method that is not in it is online and has no limit.
+ */
+export type MethodSwitches = Readonly<Record<string, MethodSwitch>>;
+
+export interface MethodSwitch {
+  /** False: the instance takes no requests for this method. */
+  readonly online: boolean;
+  /** Most requests per second for this method, at least 0; null: no limit. */
+  readonly limit: number | null;
 }
 
 /** How long requests of an instance that left the registry may go on before they are cut, in milliseconds. */

@@ -1,11 +1,24 @@
 import type { LogFields, LogLevel } from '../base/log.ts';
+import type { ClientLimits } from './client_limits.ts';
 import type { Range } from './counters.ts';
+import type { ExplainRequest, Explanation } from './explain.ts';
 import type { Instance } from './instance.ts';
 import type { Routing, ServiceSettings } from './service.ts';
+import type { SecureListen, TlsMaterial, TlsStart } from './tls.ts';
 
 /** An instance as a data thread gets it: the record, and where its counters stand. */
 export interface EndpointRecord extends Instance {
   readonly counters: Range;
+  /** False while an active check fails: requests go elsewhere. Absent when nobody checks. */
+  readonly healthy?: boolean;
+  /** Why it is not healthy, as the check says it; absent while it is. */
+  readonly unhealthyReason?: string;
+}
+
+/** What an active check says of one instance. */
+export interface HealthReport {
+  readonly healthy: boolean;
+  readonly unhealthyReason?: string;
 }
 
 /** A range per version of the service; the key `''` counts answers without an instance. */
@@ -41,18 +54,33 @@ export type ToDataThread =
   /** `why` is the message of the error that requests for it get. */
   | { readonly kind: 'service_gone'; readonly name: string; readonly why: string }
   | { readonly kind: 'routing'; readonly routing: Routing }
+  /** Certificates that have changed: for new connections. */
+  | { readonly kind: 'tls_material'; readonly material: TlsMaterial }
+  /** As `TlsStart.ticketSecret`: tickets made with the one before are not taken any more. */
+  | { readonly kind: 'ticket_secret'; readonly secret: Uint8Array }
+  /** What would become of a request; answered by `explained` with the same id. */
+  | { readonly kind: 'explain'; readonly id: number; readonly request: ExplainRequest }
   /** Stop accepting, GOAWAY, let streams finish for `graceMs`, close, answer `drained`. */
   | { readonly kind: 'drain'; readonly graceMs: number };
 
 /** Data thread to control plane: rare events only. */
 export type FromDataThread =
-  | { readonly kind: 'listening'; readonly addresses: readonly string[] }
+  /** `secure`: the addresses of `DataThreadStart.secure`, in their order. */
+  | { readonly kind: 'listening'; readonly addresses: readonly string[]; readonly secure?: readonly string[] }
   | { readonly kind: 'listen_failed'; readonly address: string; readonly code: string; readonly message: string }
   /** A request named a service that no snapshot has told of, and `routing.discover` is on. Sent once per name until answered. */
   | { readonly kind: 'wanted'; readonly service: string }
   /** No connection and no request uses the counters of this endpoint any more. */
   | { readonly kind: 'endpoint_gone'; readonly service: string; readonly address: string; readonly counters: Range }
+  /** Why an instance cannot be connected to, when that is news; null when it can be again. */
+  | {
+      readonly kind: 'endpoint_error';
+      readonly service: string;
+      readonly address: string;
+      readonly error: string | null;
+    }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly message: string; readonly fields: LogFields }
+  | { readonly kind: 'explained'; readonly id: number; readonly explanation: Explanation }
   | { readonly kind: 'drained' };
 
 /** What a data thread is started with (`workerData`). */
@@ -60,8 +88,13 @@ export interface DataThreadStart {
   readonly index: number;
   /** `host:port` (port 0 picks one) or `unix:/path`. */
   readonly listen: readonly string[];
+  /** Listeners that speak TLS; none when left out. */
+  readonly secure?: readonly SecureListen[];
+  /** Left out when nothing speaks TLS. */
+  readonly tls?: TlsStart;
   /** Several threads share each TCP port. */
   readonly reusePort: boolean;
+  readonly clients?: ClientLimits;
   readonly segments: readonly SharedArrayBuffer[];
   readonly routing: Routing;
   /** Settings of services that are not in the config, while their registry is being asked; null without `discover`. */

@@ -1,3 +1,4 @@
+import { TLS_FAILURES } from '../base/tls_failure.ts';
 import { THREAD, THREAD_RANGE } from '../model/counters.ts';
 import type { Collectors } from './metric_sink.ts';
 
@@ -30,6 +31,28 @@ export function controlCollectors({ version, protocolErrorTokens }: ProcessFacts
       }
     },
 
+    outrigger_tls_failures_total(view, sink) {
+      for (const [index, side] of SIDES.entries()) {
+        const first = THREAD.TLS_FAILURES + index * THREAD.TLS_FAILURE_REASONS;
+        for (const [slot, reason] of TLS_FAILURES.entries()) {
+          sink.count({ side, reason }, view.counters.sum(THREAD_RANGE, first + slot));
+        }
+      }
+    },
+
+    outrigger_tls_reloads_total(view, sink) {
+      for (const { name: tls, reloads, failures } of view.certificates?.() ?? []) {
+        sink.value({ tls, result: 'ok' }, reloads);
+        sink.value({ tls, result: 'error' }, failures);
+      }
+    },
+
+    outrigger_tls_certificate_expiry_timestamp_seconds(view, sink) {
+      for (const { name: tls, expiresAt } of view.certificates?.() ?? []) {
+        if (expiresAt !== null) sink.value({ tls }, expiresAt / 1000);
+      }
+    },
+
     // Told from the start: an increase is seen only by who saw the zero.
     outrigger_data_thread_restarts_total(view, sink) {
       for (const [thread, restarts] of view.restarts().entries()) sink.value({ thread: String(thread) }, restarts);
@@ -49,6 +72,23 @@ export function controlCollectors({ version, protocolErrorTokens }: ProcessFacts
       for (const { name: registry, lastUpdateAt } of view.registries()) {
         if (lastUpdateAt > 0) sink.value({ registry }, lastUpdateAt / 1000);
       }
+    },
+
+    outrigger_service_stale(view, sink) {
+      for (const { name: service, stale } of view.services()) {
+        if (stale !== undefined) sink.value({ service }, stale ? 1 : 0);
+      }
+    },
+
+    outrigger_registrations(view, sink) {
+      const counts = new Map<string, { labels: { service: string; registry: string; state: string }; count: number }>();
+      for (const { service, registry, state } of view.registrations?.() ?? []) {
+        const key = JSON.stringify([service, registry, state]);
+        const known = counts.get(key) ?? { labels: { service, registry, state }, count: 0 };
+        known.count++;
+        counts.set(key, known);
+      }
+      for (const { labels, count } of counts.values()) sink.value(labels, count);
     },
 
     outrigger_build_info(_view, sink) {

@@ -39,6 +39,16 @@ export const METRICS = {
     labels: ['service', 'reason'],
     help: 'Attempts after the first, by what ended the attempt before.',
   },
+  outrigger_retries_denied_total: {
+    type: 'counter',
+    labels: ['service'],
+    help: 'Attempts that the retry policy asked for and the retry budget did not allow.',
+  },
+  outrigger_ejections_total: {
+    type: 'counter',
+    labels: ['service', 'reason'],
+    help: 'Instances left out for a while since their answers kept failing, counted in each data thread.',
+  },
   outrigger_rejected_total: {
     type: 'counter',
     labels: ['service', 'reason'],
@@ -79,6 +89,21 @@ export const METRICS = {
     labels: ['side', 'token'],
     help: 'Octets rejected as a violation of HTTP/2, by the place that rejects them.',
   },
+  outrigger_tls_failures_total: {
+    type: 'counter',
+    labels: ['side', 'reason'],
+    help: 'TLS connections that did not come about, of clients (downstream) and to instances (upstream).',
+  },
+  outrigger_tls_reloads_total: {
+    type: 'counter',
+    labels: ['tls', 'result'],
+    help: 'Changes of certificate files, by the key of the config that they belong to; error: the old ones stay in use.',
+  },
+  outrigger_tls_certificate_expiry_timestamp_seconds: {
+    type: 'gauge',
+    labels: ['tls'],
+    help: 'When the certificate in use expires, in seconds since the epoch.',
+  },
   outrigger_data_thread_restarts_total: {
     type: 'counter',
     labels: ['thread'],
@@ -98,6 +123,16 @@ export const METRICS = {
     type: 'gauge',
     labels: ['registry'],
     help: 'When a registry last answered, in seconds since the epoch.',
+  },
+  outrigger_service_stale: {
+    type: 'gauge',
+    labels: ['service'],
+    help: '1 while the registry cannot confirm the instances in use, else 0.',
+  },
+  outrigger_registrations: {
+    type: 'gauge',
+    labels: ['service', 'registry', 'state'],
+    help: 'Entries of register by where they stand; registered is the state to be in.',
   },
   outrigger_build_info: {
     type: 'gauge',

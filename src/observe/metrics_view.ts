@@ -17,6 +17,8 @@ export interface ServiceMetrics {
   readonly counters: Range;
   readonly versions: VersionRanges;
   readonly instances: Iterable<InstanceMetrics>;
+  /** True while the registry cannot confirm the set. Without a series when left out. */
+  readonly stale?: boolean;
 }
 
 export type InstanceMetrics = Pick<EndpointRecord, 'address' | 'version' | 'counters'>;
@@ -32,6 +34,25 @@ export interface RegistryMetrics {
   readonly lastUpdateAt: number;
 }
 
+/** One `tls:` of the config as the metrics see it. */
+export interface CertificateMetrics {
+  /** The key that it stands under. */
+  readonly name: string;
+  /** How often its files changed, and the new ones were taken. */
+  readonly reloads: number;
+  /** How often they changed and could not be used. */
+  readonly failures: number;
+  /** When our own certificate expires, in epoch milliseconds; null when there is none. */
+  readonly expiresAt: number | null;
+}
+
+/** One entry of `register:` as the metrics see it. */
+export interface RegistrationMetrics {
+  readonly service: string;
+  readonly registry: string;
+  readonly state: string;
+}
+
 /** All that a scrape reads, gathered when the scrape comes. Implemented where the process is put together. */
 export interface MetricsView {
   readonly counters: CounterReader;
@@ -39,4 +60,8 @@ export interface MetricsView {
   registries(): Iterable<RegistryMetrics>;
   /** How often each data thread was restarted, by its index. */
   restarts(): readonly number[];
+  /** None when left out. */
+  certificates?(): Iterable<CertificateMetrics>;
+  /** None when left out. */
+  registrations?(): Iterable<RegistrationMetrics>;
 }

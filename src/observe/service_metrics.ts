@@ -3,11 +3,13 @@ import {
   CODE_CLASSES,
   GRPC_STATUSES,
   NO_GRPC_STATUS,
+  RETRY_REASONS,
   SERVICE,
   THREAD,
   THREAD_RANGE,
   VERSION,
 } from '../model/counters.ts';
+import { EJECTION_REASONS } from '../model/resilience.ts';
 import { INSTANCE_STATES, instanceState } from './endpoint_state.ts';
 import type { Collectors } from './metric_sink.ts';
 
@@ -53,8 +55,22 @@ export const serviceCollectors = {
 
   outrigger_retries_total(view, sink) {
     for (const { name: service, counters: range } of view.services()) {
-      for (const [index, reason] of REASON_NAMES.entries()) {
+      for (const [index, reason] of RETRY_REASONS.entries()) {
         sink.count({ service, reason }, view.counters.sum(range, SERVICE.RETRIES + index));
+      }
+    }
+  },
+
+  outrigger_retries_denied_total(view, sink) {
+    for (const { name: service, counters: range } of view.services()) {
+      sink.count({ service }, view.counters.sum(range, SERVICE.RETRIES_DENIED));
+    }
+  },
+
+  outrigger_ejections_total(view, sink) {
+    for (const { name: service, counters: range } of view.services()) {
+      for (const [index, reason] of EJECTION_REASONS.entries()) {
+        sink.count({ service, reason }, view.counters.sum(range, SERVICE.EJECTIONS + index));
       }
     }
   },

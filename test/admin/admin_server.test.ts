@@ -52,7 +52,15 @@ async function start(t: ExecutionContext, overrides: Partial<AdminActions & Admi
   return { server, address: server.address, done };
 }
 
-const ROUTES = ['GET /', 'GET /services', 'GET /config', 'POST /log-level', 'POST /drain', 'POST /shutdown'];
+const ROUTES = [
+  'GET /',
+  'GET /services',
+  'GET /registrations',
+  'GET /config',
+  'POST /log-level',
+  'POST /drain',
+  'POST /shutdown',
+];
 
 test('the index lists everything that can be asked for', async (t) => {
   const { address } = await start(t);
@@ -85,6 +93,7 @@ test('/services tells each service and instance under the promised names', async
           weight: 1,
           zone: null,
           state: 'connecting',
+          reason: null,
           in_flight: 0,
           requests: 0,
           failures: 0,

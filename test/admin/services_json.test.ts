@@ -46,6 +46,7 @@ test('counts are added up over the data threads, and the best state is told', (t
       weight: 3,
       zone: 'z',
       state: 'ready',
+      reason: null,
       in_flight: 4,
       requests: 2 * 111_111,
       // ok and canceled are no failures.

@@ -109,12 +109,12 @@ test('a problem with a flag names the flag', (t) => {
 });
 
 test('flags that cannot have an effect are problems', (t) => {
-  const hint = 'it says how names are looked up: give --etcd or --file with it, or write it into the config file';
+  const hint = 'it says how names are looked up: give --etcd, --consul or --file with it, or write it into the config file';
   t.deepEqual(problemsOf(flagsOnly({ static: ['a=h:1'], path: '/{service}/' })), [
-    `--path: needs --etcd or --file -> ${hint}`,
+    `--path: needs --etcd, --consul or --file -> ${hint}`,
   ]);
   t.deepEqual(problemsOf(loadText(FILE, { flags: { format: 'plain' } })), [
-    `--format: needs --etcd or --file -> ${hint}`,
+    `--format: needs --etcd, --consul or --file -> ${hint}`,
   ]);
   t.deepEqual(problemsOf(flagsOnly({ etcd: ['http://h:1'], file: 'x' })), [
     '--file: cannot be combined with --etcd -> use a config file to follow several registries',

@@ -40,7 +40,6 @@ const registry = (about: string, body: string, ...problems: string[]): Case => (
 
 const CASES: readonly Case[] = [
   top('an unknown key', 'lissten: 1', `c.yaml:2:1: lissten: unknown key -> did you mean "listen"? ${KNOWN}`),
-  top('a key of a later version', 'register: []', `c.yaml:2:1: register: unknown key -> ${KNOWN}`),
   top(
     'a bare port',
     'listen: 15001',

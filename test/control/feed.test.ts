@@ -6,18 +6,10 @@ import { CounterArena } from '../../src/control/counters.ts';
 import { Feed } from '../../src/control/feed.ts';
 import { type Range, SERVICE, VERSION } from '../../src/model/counters.ts';
 import { DRAIN_LIMIT, type Instance } from '../../src/model/instance.ts';
-import type { ServiceSettings } from '../../src/model/service.ts';
 import type { ToDataThread, VersionRanges } from '../../src/model/snapshot.ts';
 import { manualClock } from '../support/manual_clock.ts';
+import { SETTINGS } from '../support/service_settings.ts';
 
-const SETTINGS: ServiceSettings = {
-  balance: 'round_robin',
-  version: { header: 'x-version', default: null, fallback: 'none' },
-  limits: { requests: 1024, pending: 1024, connectionsPerInstance: 8 },
-  timeout: null,
-  registry: 'here',
-  path: '/services/book',
-};
 const MINUTE = 60_000;
 
 function instance(address: string, version: string | null): Instance {

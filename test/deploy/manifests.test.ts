@@ -46,3 +46,13 @@ test('the image copies what the build needs, runs as a user with a number, and s
   t.regex(dockerfile, /^USER \d+:\d+$/m);
   t.true(manifest.scripts.build.includes('.ci/tsconfig.build.json') && dockerfile.includes('.ci/tsconfig.build.json'));
 });
+
+test('the manifest of rights grants what the kubernetes registry asks for, and no more', (t) => {
+  // biome-ignore lint/suspicious/noExplicitAny: manifests are taken as they are
+  const [role, binding] = parseAllDocuments(read('deploy/kubernetes/rbac.yaml')).map((d) => d.toJS() as any);
+  t.deepEqual(role.rules, [
+    { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['get', 'list', 'watch'] },
+  ]);
+  t.deepEqual([binding.roleRef.kind, binding.roleRef.name], [role.kind, role.metadata.name]);
+  t.is(binding.metadata.namespace, role.metadata.namespace);
+});

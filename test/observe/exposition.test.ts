@@ -114,7 +114,7 @@ const EXPECTED: Partial<Record<keyof typeof METRICS, readonly string[]>> = {
   outrigger_overhead_seconds: [],
   outrigger_in_flight_requests: ['{service="book"} 7', '{service="empty"} 0'],
   outrigger_pending_requests: ['{service="book"} 1', '{service="empty"} 0'],
-  outrigger_retries_total: ['{service="book",reason="upstream_closed"} 7'],
+  outrigger_retries_total: ['{service="book",reason="hedge"} 7'],
   outrigger_rejected_total: ['{service="",reason="no_route"} 9', '{service="book",reason="no_version"} 6'],
   outrigger_instances: [
     '{service="book",version="v1",state="ready"} 1',

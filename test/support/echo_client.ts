@@ -72,8 +72,12 @@ const Stub = grpc.makeClientConstructor(echoService, 'Echo') as unknown as new (
 ) => EchoStub;
 
 /** Connects to `address`; `authority` is the service's name as the sidecar sees it. */
-export function connectEcho(address: string, authority = 'echo'): EchoClient {
-  const stub = new Stub(address, grpc.credentials.createInsecure(), {
+export function connectEcho(
+  address: string,
+  authority = 'echo',
+  credentials = grpc.credentials.createInsecure(),
+): EchoClient {
+  const stub = new Stub(address, credentials, {
     'grpc.default_authority': authority,
     'grpc.max_receive_message_length': -1,
     'grpc.max_send_message_length': -1,

@@ -1,11 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from './eventually.ts';
+import { freePort } from './free_port.ts';
 
 /** A real etcd process with ports and a data directory of its own. */
 export interface EtcdServer {
@@ -18,6 +17,8 @@ export interface EtcdServer {
   kill(): Promise<void>;
   /** Starts it again on the same ports and data; resolves when it answers. */
   restart(): Promise<void>;
+  /** As `restart`, with nothing left of what it held. */
+  wipe(): Promise<void>;
   /** Freezes the process: its sockets stay open and nothing answers. */
   pause(): void;
   resume(): void;
@@ -26,6 +27,10 @@ export interface EtcdServer {
   /** All in one transaction, which is one revision; at most 128. */
   putAll(records: Readonly<Record<string, string>>): Promise<bigint>;
   delete(key: string): Promise<bigint>;
+  /** Everything under a prefix: values by key. */
+  list(prefix: string): Promise<Readonly<Record<string, string>>>;
+  /** The leases that exist. */
+  leases(): Promise<string[]>;
   /** Throws away all history below this revision. */
   compact(revision: bigint): Promise<void>;
   /** The id of a new lease. */
@@ -33,25 +38,6 @@ export interface EtcdServer {
   revoke(lease: string): Promise<void>;
   /** Makes the user `root` with this password and a user `reader` (same password) without rights, and switches auth on. */
   enableAuth(password: string): Promise<void>;
-}
-
-/**
- * A port that nobody listens on now, below the range that outgoing connections take theirs from: it must still be free when
- * the server is restarted.
- */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(15_100, 32_000);
-    const server = createServer();
-    const free = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false));
-      server.listen(port, '127.0.0.1', () => resolve(true));
-    });
-    if (!free) continue;
-    server.close();
-    await once(server, 'close');
-    return port;
-  }
 }
 
 /** Starts an etcd process (Debian's package `etcd-server`); resolves when it answers. */
@@ -102,6 +88,12 @@ export async function startEtcd(): Promise<EtcdServer> {
       child = launch(directory, endpoint, `http://127.0.0.1:${peerPort}`);
       await ready();
     },
+    async wipe() {
+      await end('SIGKILL');
+      await rm(join(directory, 'data'), { recursive: true, force: true, maxRetries: 5 });
+      child = launch(directory, endpoint, `http://127.0.0.1:${peerPort}`);
+      await ready();
+    },
     pause: () => child.kill('SIGSTOP'),
     resume: () => child.kill('SIGCONT'),
     put: async (key, value, lease) =>
@@ -111,6 +103,22 @@ export async function startEtcd(): Promise<EtcdServer> {
       return revisionOf(await call('kv/txn', { success }));
     },
     delete: async (key) => revisionOf(await call('kv/deleterange', { key: base64(key) })),
+    async list(prefix) {
+      const end = Buffer.from(prefix);
+      end[end.length - 1] = (end.at(-1) ?? 0) + 1;
+      const answer = (await call('kv/range', {
+        key: base64(prefix),
+        range_end: end.toString('base64'),
+      })) as unknown as {
+        kvs?: { key: string; value?: string }[];
+      };
+      const text = (value = ''): string => Buffer.from(value, 'base64').toString();
+      return Object.fromEntries((answer.kvs ?? []).map(({ key, value }) => [text(key), text(value)]));
+    },
+    async leases() {
+      const { leases = [] } = (await call('lease/leases', {})) as unknown as { leases?: { ID: string }[] };
+      return leases.map(({ ID }) => ID);
+    },
     async compact(revision) {
       await call('kv/compaction', { revision: String(revision), physical: true });
     },

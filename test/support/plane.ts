@@ -1,22 +1,32 @@
 import type { ExecutionContext } from 'ava';
+import { TLS_FAILURES, type TlsFailureReason } from '../../src/base/tls_failure.ts';
 import { CounterArena } from '../../src/control/counters.ts';
 import { DataPlane } from '../../src/dataplane/data_plane.ts';
+import { THREAD, THREAD_RANGE } from '../../src/model/counters.ts';
+import { PROTOCOL_ERROR_TOKENS, type ProtocolErrorToken } from '../../src/http2/protocol_errors.ts';
+import type { ClientLimits } from '../../src/model/client_limits.ts';
 import type { Route, ServiceSettings } from '../../src/model/service.ts';
 import type { EndpointRecord, FromDataThread } from '../../src/model/snapshot.ts';
+import type { SecureListen, TlsStart } from '../../src/model/tls.ts';
 import { eventually } from './eventually.ts';
 import { PlaneCounters } from './plane_counters.ts';
+import { SETTINGS } from './service_settings.ts';
 
 export interface PlaneOptions {
+  /** What clients may do. */
+  readonly clients?: ClientLimits;
   readonly routes?: readonly Route[];
   /** Names that are met for the first time are asked for. */
   readonly discover?: boolean;
   readonly defaultService?: string;
+  /** Listeners that speak TLS, and what they need for it. */
+  readonly secure?: readonly SecureListen[];
+  readonly tls?: TlsStart;
 }
 
 /** An instance as a registry would tell it. */
-export interface Registered {
+export interface Registered extends Partial<Omit<EndpointRecord, 'counters'>> {
   readonly address: string;
-  readonly version?: string;
 }
 
 export interface ServiceOptions extends Partial<Omit<ServiceSettings, 'limits'>> {
@@ -26,15 +36,6 @@ export interface ServiceOptions extends Partial<Omit<ServiceSettings, 'limits'>>
   readonly trouble?: string;
 }
 
-const SETTINGS: ServiceSettings = {
-  balance: 'round_robin',
-  version: { header: 'x-version', default: null, fallback: 'none' },
-  limits: { requests: 20_000, pending: 20_000, connectionsPerInstance: 8 },
-  timeout: null,
-  registry: 'main',
-  path: '/services/',
-};
-
 /**
  * A whole data plane in this process, listening on a port of its own; the test plays the control plane. The apps before it
  * (`plane_app.ts`) and the instances behind it (`plane_instance.ts`) speak HTTP/2 to it over loopback.
@@ -43,13 +44,22 @@ export class Plane {
   readonly data: DataPlane;
   /** Where apps connect. */
   readonly address: string;
+  /** Where its listeners that speak TLS are. */
+  readonly secure: readonly string[];
   /** What the data plane told the control plane. */
   readonly messages: readonly FromDataThread[];
   readonly #arena: CounterArena;
   readonly #services = new Map<string, PlaneCounters>();
   #skipped = 0;
 
-  constructor(data: DataPlane, address: string, messages: readonly FromDataThread[], arena: CounterArena) {
+  constructor(
+    data: DataPlane,
+    address: string,
+    messages: readonly FromDataThread[],
+    arena: CounterArena,
+    secure: readonly string[] = [],
+  ) {
+    this.secure = secure;
     this.data = data;
     this.address = address;
     this.messages = messages;
@@ -69,9 +79,18 @@ export class Plane {
     counters.keepOnly(instances.map(({ address }) => address));
     for (const { version } of instances) counters.ofVersion(version ?? '');
     const upsert: EndpointRecord[] = [];
-    for (const { address, version = null } of instances) {
-      const common = { id: address, weight: 1, zone: null, metadata: {} };
-      upsert.push({ ...common, address, version, counters: counters.ofEndpoint(address) });
+    for (const { address, version = null, weight = 1, zone = null, metadata = {}, methods, healthy } of instances) {
+      upsert.push({
+        id: address,
+        address,
+        version,
+        weight,
+        zone,
+        metadata,
+        ...(methods === undefined ? {} : { methods }),
+        ...(healthy === undefined ? {} : { healthy }),
+        counters: counters.ofEndpoint(address),
+      });
     }
     this.data.receive({
       kind: 'service',
@@ -108,6 +127,18 @@ export class Plane {
     return this.messages.filter((message): message is Extract<FromDataThread, { kind: K }> => message.kind === kind);
   }
 
+  /** How often TLS failed for this reason on one side. */
+  tlsFailures(side: 'downstream' | 'upstream', reason: TlsFailureReason): number {
+    const first = THREAD.TLS_FAILURES + (side === 'upstream' ? THREAD.TLS_FAILURE_REASONS : 0);
+    return this.#arena.sum(THREAD_RANGE, first + TLS_FAILURES.indexOf(reason));
+  }
+
+  /** How often bytes were rejected at that place. */
+  protocolErrors(side: 'downstream' | 'upstream', token: ProtocolErrorToken): number {
+    const first = THREAD.PROTOCOL_ERRORS + (side === 'upstream' ? THREAD.PROTOCOL_ERROR_TOKENS : 0);
+    return this.#arena.sum(THREAD_RANGE, first + PROTOCOL_ERROR_TOKENS.indexOf(token));
+  }
+
   /** Lets the data plane's clock, on which deadlines and the ages of connections are, stand `ms` later. */
   skip(ms: number): void {
     this.#skipped += ms;
@@ -128,14 +159,16 @@ export async function startPlane(t: ExecutionContext<unknown>, options: PlaneOpt
       routing: { routes, discover, defaultService },
       discoverSettings: discover ? SETTINGS : null,
       services: [],
+      ...(options.tls === undefined ? {} : { tls: options.tls }),
+      ...(options.clients === undefined ? {} : { clients: options.clients }),
     },
     (message) => messages.push(message),
   );
   arena.onSegment((_thread, segment) => data.receive({ kind: 'segment', segment }));
-  await data.listen(['127.0.0.1:0'], false);
+  await data.listen(['127.0.0.1:0'], false, options.secure);
   const [said] = messages;
   if (said?.kind !== 'listening') throw new Error(JSON.stringify(said));
-  const plane = new Plane(data, said.addresses[0] as string, messages, arena);
+  const plane = new Plane(data, said.addresses[0] as string, messages, arena, said.secure ?? []);
   t.teardown(async () => {
     data.receive({ kind: 'drain', graceMs: 0 });
     await eventually(() => plane.said('drained').length > 0);

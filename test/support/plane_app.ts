@@ -14,7 +14,7 @@ import type { Plane } from './plane.ts';
 import { WirePeer } from './wire_peer.ts';
 
 /** Nothing that a test makes its own side send is a flood. */
-const LIMITS: Limits = { ...UPSTREAM_LIMITS, maxBufferedHeaders: 2 ** 30 };
+const LIMITS: Limits = { ...UPSTREAM_LIMITS, maxBufferedHeaders: 2 ** 30, resetBurst: 1e9 };
 
 export interface CallOptions {
   /** Further headers: name, value, ... */

@@ -3,10 +3,12 @@ import test, { type ExecutionContext } from 'ava';
 
 const PROBES = {
   etcd: ['etcd', ['--version']],
+  consul: ['consul', ['version']],
   etcdctl: ['etcdctl', ['version']],
   'python3-grpcio': ['/usr/bin/python3', ['-c', 'import grpc']],
   curl: ['curl', ['--version']],
   nghttp: ['nghttp', ['--version']],
+  h2load: ['h2load', ['--version']],
   openssl: ['openssl', ['version']],
   promtool: ['promtool', ['--version']],
 } as const satisfies Record<string, readonly [string, readonly string[]]>;

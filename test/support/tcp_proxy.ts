@@ -13,7 +13,9 @@ export interface TcpProxy {
   close(): Promise<void>;
 }
 
-export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
+/** @param options `delay`: what the server sends is passed on this much later, in milliseconds */
+export async function startTcpProxy(targetPort: number, options: { delay?: number } = {}): Promise<TcpProxy> {
+  const { delay = 0 } = options;
   const sockets = new Set<Socket>();
   let whole = true;
   const server = createServer((client) => {
@@ -26,7 +28,8 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
       [client, upstream],
       [upstream, client],
     ] as const) {
-      from.pipe(to);
+      if (delay > 0 && from === upstream) passLater(from, to, delay);
+      else from.pipe(to);
       from.on('error', () => to.destroy());
       from.on('close', () => to.destroy());
     }
@@ -54,4 +57,10 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
       await once(server, 'close');
     },
   };
+}
+
+function passLater(from: Socket, to: Socket, delay: number): void {
+  const later = (pass: () => void): void => void setTimeout(pass, delay).unref();
+  from.on('data', (octets: Buffer) => later(() => to.write(octets)));
+  from.on('end', () => later(() => to.end()));
 }

@@ -123,6 +123,11 @@ export class WirePeer {
     return this;
   }
 
+  /** Its own SETTINGS have been sent. */
+  get greeted(): boolean {
+    return this.#greeted;
+  }
+
   /** Preface (as a client) and SETTINGS. */
   greet(...pairs: (readonly [id: number, value: number])[]): this {
     if (this.role === 'client') this.send(frames.CLIENT_PREFACE);

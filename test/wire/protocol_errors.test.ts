@@ -1,7 +1,9 @@
 import test, { type ExecutionContext } from 'ava';
+import type { Connection } from '../../src/http2/connection.ts';
 import { ERROR } from '../../src/http2/frame/codes.ts';
-import type { Limits } from '../../src/http2/limits.ts';
-import { PROTOCOL_ERROR_TOKENS, type ProtocolErrorToken } from '../../src/http2/protocol_errors.ts';
+import { DOWNSTREAM_LIMITS, type Limits } from '../../src/http2/limits.ts';
+import { HTTP1_TOKENS, PROTOCOL_ERROR_TOKENS, type ProtocolErrorToken } from '../../src/http2/protocol_errors.ts';
+import type { Stream } from '../../src/http2/streams/stream.ts';
 import {
   ACK,
   CLIENT_PREFACE,
@@ -76,10 +78,32 @@ const badBlock = (...octets: (number[] | Buffer)[]): Breach[] => {
     { given: 'open', send: [headers(1, block, { end: true })], connection: 'COMPRESSION_ERROR' },
   ];
 };
+const CALM = { connection: 'ENHANCE_YOUR_CALM' } as const;
+/** Looks at the connection as often as its time limit needs, once `ready`. */
+function pass(connection: Connection, ms: number, ready: () => boolean): void {
+  if (!ready()) return void setImmediate(() => pass(connection, ms, ready));
+  for (const now of [1, 2, ms, ms + 1]) connection.sweep(now);
+}
+/** Sends what is only a part, and lets the time for the rest pass. */
+function late({ peer, connection }: Wire, part: Buffer, ms: number): void {
+  peer.send(part);
+  pass(connection, ms, () => connection.unfinished !== 0);
+}
+/** Sends DATA that the peer does not let through, and lets its time for that pass. */
+function stall({ connection }: Wire, octets: number, ready: (stream: Stream) => boolean): void {
+  const [stream] = connection.streams.all();
+  if (stream === undefined) throw new Error('no stream');
+  connection.data(stream, Buffer.alloc(octets), 0, octets, false, null);
+  pass(connection, DOWNSTREAM_LIMITS.stallTimeout as number, () => ready(stream));
+}
 const HUGE = 'v'.repeat(10_000);
 const HUGE_LIST: Fields = Array.from({ length: 8 }, (_, i) => [`x-${i}`, HUGE] as const);
 
-const BREACHES: Record<ProtocolErrorToken, readonly Breach[]> = {
+type EngineToken = Exclude<ProtocolErrorToken, (typeof HTTP1_TOKENS)[number]>;
+const ENGINE_TOKENS = PROTOCOL_ERROR_TOKENS.filter(
+  (token): token is EngineToken => !(HTTP1_TOKENS as readonly string[]).includes(token),
+);
+const BREACHES: Record<EngineToken, readonly Breach[]> = {
   preface_bad: [
     { role: 'server', given: 'nothing', send: [Buffer.from('GET / HTTP/1.1\r\n\r\n')], connection: 'PROTOCOL_ERROR' },
     {
@@ -163,7 +187,7 @@ const BREACHES: Record<ProtocolErrorToken, readonly Breach[]> = {
   data_on_closed_stream: [
     { given: 'open', send: [data(1, 'x', { end: true }), data(1, 'x')], stream: 'STREAM_CLOSED' },
     { role: 'server', send: [headers(1, GET, { end: true }), data(1, 'x')], stream: 'STREAM_CLOSED' },
-    { role: 'server', given: 'open', send: [rstStream(1, ERROR.CANCEL), data(1, 'x')], stream: 'STREAM_CLOSED' },
+    { given: 'open', send: [rstStream(1, ERROR.CANCEL), data(1, 'x')], stream: 'STREAM_CLOSED' },
   ],
   data_padding_too_long: [
     { given: 'open', send: [frame('DATA', PADDED, 1, Buffer.from([3, 0, 0]))], connection: 'PROTOCOL_ERROR' },
@@ -280,6 +304,32 @@ const BREACHES: Record<ProtocolErrorToken, readonly Breach[]> = {
       send: [rstStream(1, ERROR.CANCEL), headers(1, GET)],
       connection: 'STREAM_CLOSED',
     },
+    {
+      role: 'client',
+      given: 'open',
+      send: [rstStream(1, ERROR.CANCEL), headers(1, [['x', 'y']], { end: true })],
+      stream: 'STREAM_CLOSED',
+    },
+  ],
+  headers_on_ended_stream: [
+    {
+      role: 'client',
+      send: ({ peer, connection }) => {
+        connection.open(GET_LIST, true, false, null);
+        peer.send(headers(1, OK, { end: true }), headers(1, OK, { end: true }));
+      },
+      connection: 'STREAM_CLOSED',
+    },
+  ],
+  data_on_ended_stream: [
+    {
+      role: 'client',
+      send: ({ peer, connection }) => {
+        connection.open(GET_LIST, true, false, null);
+        peer.send(headers(1, OK, { end: true }), data(1, 'x'));
+      },
+      connection: 'STREAM_CLOSED',
+    },
   ],
   headers_on_idle_stream: [
     { role: 'client', send: [headers(1, OK)], connection: 'PROTOCOL_ERROR' },
@@ -392,6 +442,46 @@ const BREACHES: Record<ProtocolErrorToken, readonly Breach[]> = {
   overhead_flood: [
     { limits: { maxOverheadFrames: 20 }, send: many(60, ping('12345678')), connection: 'ENHANCE_YOUR_CALM' },
   ],
+  frame_timeout: [
+    { send: (wire) => late(wire, ping('12345678').subarray(0, 16), DOWNSTREAM_LIMITS.frameTimeout), ...CALM },
+    {
+      given: 'open',
+      send: (wire) => late(wire, headers(1, POST).subarray(0, 4), DOWNSTREAM_LIMITS.frameTimeout),
+      ...CALM,
+    },
+    { given: 'open', send: (wire) => late(wire, frame('HEADERS', 0, 1), DOWNSTREAM_LIMITS.frameTimeout), ...CALM },
+  ],
+  stream_stalled: [
+    {
+      given: 'open',
+      send: (wire) => stall(wire, 70_000, ({ waiting }) => waiting !== null),
+      stream: 'ENHANCE_YOUR_CALM',
+    },
+  ],
+  connection_stalled: [
+    {
+      given: 'open',
+      send: (wire) => {
+        wire.owner.react.protocolError = () => wire.peer.resume();
+        wire.peer.pause();
+        // Beyond what the in-memory socket takes.
+        for (let i = 0; i < 3_000; i++) wire.connection.ping();
+        stall(wire, 65_535, () => wire.connection.sender.writing);
+      },
+      ...CALM,
+    },
+  ],
+  headers_beyond_limit: [
+    {
+      role: 'server',
+      limits: { maxHeldHeaders: 200 },
+      send: [headers(1, POST), headers(3, POST)],
+      stream: 'REFUSED_STREAM',
+      streamId: 3,
+    },
+  ],
+  connections_beyond_limit: [],
+  settings_timeout: [],
   control_backlog: [
     {
       limits: { maxBufferedControl: 1_000 },
@@ -492,6 +582,8 @@ const BREACHES: Record<ProtocolErrorToken, readonly Breach[]> = {
   pseudo_authority_bad: [
     malformed([...without(':authority'), [':authority', 'user@example.test']]),
     malformed([...without(':authority'), [':authority', 'a b']]),
+    malformed([...without(':authority'), [':authority', '']]),
+    malformed([...without(':authority'), ['host', '']]),
     malformed([...POST, ['host', 'other.test']]),
     malformed([...without(':authority'), ['host', 'a.test'], ['host', 'b.test']]),
   ],
@@ -514,6 +606,7 @@ const BREACHES: Record<ProtocolErrorToken, readonly Breach[]> = {
   hpack_huffman_eos: badBlock([0x00, 0x84, 0xff, 0xff, 0xff, 0xff, 0]),
   hpack_huffman_padding: badBlock([0x00, 0x81, 0x00, 0]),
   hpack_table_size_too_large: badBlock(tableSizeUpdate(4097)),
+  hpack_table_size_update_flood: badBlock([0x20, 0x20, 0x20]),
   hpack_table_size_update_late: badBlock(literal('x', 'y'), tableSizeUpdate(0)),
   hpack_table_size_update_missing: [
     { role: 'server', limits: { headerTableSize: 100 }, send: [headers(1, POST)], connection: 'COMPRESSION_ERROR' },
@@ -574,7 +667,7 @@ async function verify(t: ExecutionContext, token: ProtocolErrorToken, role: Role
   );
 }
 
-for (const token of PROTOCOL_ERROR_TOKENS) {
+for (const token of ENGINE_TOKENS) {
   for (const role of ['server', 'client'] as const) {
     const breaches = BREACHES[token].filter((breach) => (breach.role ?? role) === role);
     if (breaches.length === 0) continue;
@@ -591,7 +684,7 @@ for (const token of PROTOCOL_ERROR_TOKENS) {
   }
 }
 
-test('every token that an engine may report is provoked above, but for one that only the decoder alone can be brought to', (t) => {
-  const unprovoked = PROTOCOL_ERROR_TOKENS.filter((token) => BREACHES[token].length === 0);
-  t.deepEqual(unprovoked, ['hpack_table_size_update_not_smallest']);
+test('every token that an engine may report is provoked above, but for one that only the decoder alone can be brought to and those of listeners', (t) => {
+  const unprovoked = ENGINE_TOKENS.filter((token) => BREACHES[token].length === 0);
+  t.deepEqual(unprovoked, ['connections_beyond_limit', 'settings_timeout', 'hpack_table_size_update_not_smallest']);
 });

@@ -9,7 +9,8 @@ export const haproxy = installedPeer({
   package: 'haproxy',
   versionArgs: ['-v'],
   excluded: () => null,
-  config: (port, backends) => `global
+  terminatesTls: true,
+  config: (port, backends, _directory, tls) => `global
   nbthread 1
   maxconn 4000
   tune.h2.max-concurrent-streams 4096
@@ -20,7 +21,7 @@ defaults
   timeout server 10m
   http-reuse always
 frontend in
-  bind 127.0.0.1:${port} proto h2
+  bind 127.0.0.1:${port} ${tls === null ? 'proto h2' : `ssl crt ${tls.both} alpn h2`}
   default_backend instances
 backend instances
   balance roundrobin

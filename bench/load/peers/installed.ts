@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Certificate } from '../certificate.ts';
 import { startChild } from '../children.ts';
 import type { Context } from '../context.ts';
 import { onPath, versionOf } from '../packages.ts';
@@ -15,11 +16,12 @@ interface Installed {
   /** The Debian package it comes in, or null when there is none. */
   readonly package: string | null;
   readonly versionArgs: readonly string[];
+  readonly terminatesTls?: boolean;
   excluded(workload: string): string | null;
   /** The text of its config file, if it has one. */
-  config?(port: number, backends: readonly string[], directory: string): string;
+  config?(port: number, backends: readonly string[], directory: string, tls: Certificate | null): string;
   /** `file` is where the config stands. */
-  args(port: number, backends: readonly string[], file: string): string[];
+  args(port: number, backends: readonly string[], file: string, tls: Certificate | null): string[];
 }
 
 /** Makes a peer of it. */
@@ -30,6 +32,7 @@ export function installedPeer(proxy: Installed): Peer {
     about,
     share,
     needs: { program, package: proxy.package },
+    terminatesTls: proxy.terminatesTls === true,
     find(): Found {
       const version = onPath(program) ? versionOf(program, proxy.versionArgs) : null;
       if (version !== null) return { kind: 'found', version };
@@ -37,11 +40,11 @@ export function installedPeer(proxy: Installed): Peer {
       return { kind: 'missing', reason: `there is no "${program}" on the PATH${where}` };
     },
     excluded: (workload) => proxy.excluded(workload),
-    async start(context: Context, backends, { cpus }) {
+    async start(context: Context, backends, { cpus, tls }) {
       const port = await freePort();
       const file = join(context.directory, `${name}-${port}.conf`);
-      if (proxy.config !== undefined) writeFileSync(file, proxy.config(port, backends, context.directory));
-      const child = startChild(name, program, proxy.args(port, backends, file), { cpus });
+      if (proxy.config !== undefined) writeFileSync(file, proxy.config(port, backends, context.directory, tls));
+      const child = startChild(name, program, proxy.args(port, backends, file, tls), { cpus });
       try {
         await Promise.race([
           untilAccepting(name, port),

@@ -9,9 +9,10 @@ export const nghttpx = installedPeer({
   package: 'nghttp2-proxy',
   versionArgs: ['--version'],
   excluded: () => null,
-  args: (port, backends) => [
+  terminatesTls: true,
+  args: (port, backends, _file, tls) => [
     '--conf=/dev/null',
-    `--frontend=127.0.0.1,${port};no-tls`,
+    `--frontend=127.0.0.1,${port}${tls === null ? ';no-tls' : ''}`,
     ...backends.map((backend) => `--backend=${backend.replace(':', ',')};/;proto=h2`),
     '--workers=1',
     '--no-ocsp',
@@ -22,5 +23,6 @@ export const nghttpx = installedPeer({
     '--backend-read-timeout=10m',
     '--frontend-http2-read-timeout=10m',
     '--log-level=ERROR',
+    ...(tls === null ? [] : [tls.key, tls.cert]),
   ],
 });

@@ -58,8 +58,11 @@ export const outrigger: Peer = {
     return { kind: 'found', version: (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version };
   },
   excluded: () => null,
-  async start(context, backends, { workers, cpus }) {
-    const { child, port } = await startOutrigger(context, sidecarConfig(backends, workers), cpus);
+  terminatesTls: true,
+  async start(context, backends, { workers, cpus, tls }) {
+    const config = sidecarConfig(backends, workers);
+    const listen = tls === null ? {} : { listen: [{ address: '127.0.0.1:0', tls: { cert: tls.cert, key: tls.key } }] };
+    const { child, port } = await startOutrigger(context, { ...config, ...listen }, cpus);
     return { port, pid: child.pid, stop: () => child.stop() };
   },
 };

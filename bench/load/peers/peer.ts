@@ -1,3 +1,4 @@
+import type { Certificate } from '../certificate.ts';
 import type { Context } from '../context.ts';
 
 /** Anything that stands between the load and the backends: a proxy, or nothing. */
@@ -9,6 +10,8 @@ export interface Peer {
   readonly share: number;
   /** What must be installed, or null when it comes with the bench. */
   readonly needs: { readonly program: string; readonly package: string | null } | null;
+  /** Takes part in workloads over TLS. */
+  readonly terminatesTls?: boolean;
   /** Its version, or why it cannot be run. */
   find(): Found;
   /** Why it takes no part in a workload; null when it does. */
@@ -26,6 +29,8 @@ export interface StartOptions {
   readonly workers: number;
   /** Where it runs, as `taskset` takes it. */
   readonly cpus: string;
+  /** Connections of clients come with TLS, and end here; null: plain HTTP/2. Only for peers that say they can. */
+  readonly tls: Certificate | null;
 }
 
 export interface RunningPeer {

@@ -22,13 +22,15 @@ interface Shape {
   readonly targets: readonly string[];
   readonly variants?: readonly Variant[];
   readonly unit?: RequestWorkload['unit'];
+  readonly secure?: boolean;
 }
 
 /** As many requests as the proxy can answer: h2load sends the next one when an answer has come. */
 function closedLoop(shape: Shape): RequestWorkload {
-  const { id, title, targets, unit = PER_REQUEST, variants = ALONE } = shape;
+  const { id, title, targets, unit = PER_REQUEST, variants = ALONE, secure = false } = shape;
   const load = (target: LoadTarget, requests: number, log: boolean): Load => ({
     port: target.port,
+    secure,
     clients: shape.clients,
     streams: shape.streams,
     what: shape.what,
@@ -47,6 +49,7 @@ function closedLoop(shape: Shape): RequestWorkload {
     backends: 'files',
     variants,
     withPeers: shape.variants === undefined,
+    secure,
     targets,
     warmUp: (context, target) => runH2load(context, load(target, requests(context, target, 1 / 3), false)),
     run: async (context, target) => toRun(await runH2load(context, load(target, requests(context, target, 1), false))),
@@ -76,6 +79,17 @@ export const W1 = closedLoop({
   what: 'small',
   requests: 300_000,
   targets: ['CPU at most 0.75 x nghttpx, 0.4 x haproxy, 0.12 x node-http2'],
+});
+
+export const W1T = closedLoop({
+  id: 'W1T',
+  title: 'W1 over TLS: clients connect with it, instances are plain',
+  clients: 10,
+  streams: 10,
+  what: 'small',
+  requests: 200_000,
+  targets: ['CPU at most 1.0 x nghttpx, 0.5 x haproxy, each terminating TLS'],
+  secure: true,
 });
 
 export const W2 = closedLoop({

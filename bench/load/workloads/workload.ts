@@ -22,6 +22,8 @@ export interface RequestWorkload extends Named {
   /** Who takes part besides (or instead of) the peers: Outrigger in several settings. */
   readonly variants: readonly Variant[];
   readonly withPeers: boolean;
+  /** Clients connect with TLS: only those that terminate it take part. */
+  readonly secure?: boolean;
   /** What the project wants to reach, in words: shown below the table. */
   readonly targets: readonly string[];
   /** Before the first round: compiles hot code, fills caches, opens connections. Its result is thrown away. */

@@ -60,6 +60,8 @@ export class Cluster {
   #membership: Membership;
   #bad: readonly BadRecord[] = [];
   #error: OutriggerError | null = null;
+  /** When the last answer was true, if that is not the time at which it came. */
+  #confirmedAt: number | null = null;
 
   constructor({ registry, query, emptyProtection }: ClusterOptions, deps: ClusterDeps) {
     this.name = query.service;
@@ -104,7 +106,8 @@ export class Cluster {
 
   #answered(answer: RegistryAnswer): void {
     if (this.#closed) return;
-    this.#setError(null);
+    this.#setError(answer.trouble ?? null);
+    this.#confirmedAt = answer.confirmedAt ?? null;
     this.#bad = answer.bad;
     this.#badRecords.report(answer.bad);
     const doubted = this.doubting;
@@ -142,8 +145,9 @@ export class Cluster {
   }
 
   #take(instances: readonly Instance[]): void {
-    const updatedAt = this.#deps.clock.now();
-    this.#change({ name: this.name, known: true, stale: false, updatedAt, instances, trouble: null });
+    const updatedAt = this.#confirmedAt ?? this.#deps.clock.now();
+    const trouble = this.#error?.message ?? null;
+    this.#change({ name: this.name, known: true, stale: trouble !== null, updatedAt, instances, trouble });
   }
 
   #change(now: Membership): void {

@@ -1,4 +1,4 @@
-import type { Instance } from '../../model/instance.ts';
+import type { Instance, MethodSwitches } from '../../model/instance.ts';
 
 /** What turns one set of instances into another. */
 export interface SetDiff {
@@ -37,7 +37,19 @@ function sameInstance(a: Instance, b: Instance): boolean {
     a.version === b.version &&
     a.weight === b.weight &&
     a.zone === b.zone &&
-    sameLabels(a.metadata, b.metadata)
+    sameLabels(a.metadata, b.metadata) &&
+    sameMethods(a.methods, b.methods)
+  );
+}
+
+function sameMethods(a: MethodSwitches = {}, b: MethodSwitches = {}): boolean {
+  const names = Object.keys(a);
+  return (
+    names.length === Object.keys(b).length &&
+    names.every((name) => {
+      const other = Object.hasOwn(b, name) ? b[name] : undefined;
+      return other !== undefined && other.online === a[name]?.online && other.limit === a[name]?.limit;
+    })
   );
 }
 

@@ -1,4 +1,4 @@
-import type { Registry } from '../registries/registry.ts';
+import type { Registry, RegistryQuery } from '../registries/registry.ts';
 import { Cluster, type ClusterDeps } from './cluster.ts';
 import { isServiceName } from './service_name.ts';
 
@@ -8,6 +8,8 @@ export interface DiscoveryOptions {
   /** With `{service}` where the name goes, as often as wanted. */
   readonly path: string;
   readonly format: string;
+  /** What the instances must speak; see `RegistryQuery`. */
+  readonly protocol?: RegistryQuery['protocol'];
   /** See `ClusterOptions`. */
   readonly emptyProtection: number;
   /** Most services that are followed at a time; 1,000 when left out. Each costs one watch in the registry. */
@@ -89,8 +91,9 @@ export class Discovery {
       this.#refuse(name, now);
       return 'full';
     }
-    const { registry, path, format, emptyProtection } = this.#options;
-    const query = { service: name, path: path.replaceAll('{service}', () => name), format };
+    const { registry, path, format, protocol, emptyProtection } = this.#options;
+    const place = { service: name, path: path.replaceAll('{service}', () => name), format };
+    const query = protocol === undefined ? place : { ...place, protocol };
     const cluster = new Cluster({ registry, query, emptyProtection }, this.#deps);
     this.#followed.set(name, { cluster, requests: 0, wantedAt: now });
     return 'opened';

@@ -1,17 +1,17 @@
-import type { Candidate, Picker } from './picker.ts';
+import type { Candidate, Picker, PickerContext } from './picker.ts';
 
 /** Any instance, all equally likely, each pick independent of the ones before. */
 export class Random implements Picker {
   readonly #count: number;
-  readonly #random: () => number;
+  readonly #context: PickerContext;
 
-  constructor(candidates: readonly Candidate[], _previous: Picker | null, random: () => number) {
+  constructor(candidates: readonly Candidate[], _previous: Picker | null, context: PickerContext) {
     this.#count = candidates.length;
-    this.#random = random;
+    this.#context = context;
   }
 
   pick(): number {
     // Truncates as Math.floor does for positive numbers, without its branch for -0.
-    return (this.#random() * this.#count) | 0;
+    return (this.#context.random() * this.#count) | 0;
   }
 }

@@ -1,4 +1,4 @@
-import type { Candidate, Picker } from './picker.ts';
+import type { Candidate, Picker, PickerContext } from './picker.ts';
 
 /**
  * Each instance in turn, in order of id. The position survives changes of the set: the next pick is the instance that follows
@@ -11,12 +11,12 @@ export class RoundRobin implements Picker {
   readonly #inherited: string | null;
   #picked = false;
 
-  constructor(candidates: readonly Candidate[], previous: Picker | null, random: () => number) {
+  constructor(candidates: readonly Candidate[], previous: Picker | null, context: PickerContext) {
     this.#candidates = candidates;
     const last = previous instanceof RoundRobin ? previous.#last() : null;
     this.#inherited = last;
     // Sidecars that start together must not all begin with the same instance.
-    this.#next = last === null ? Math.floor(random() * candidates.length) : follower(candidates, last);
+    this.#next = last === null ? Math.floor(context.random() * candidates.length) : follower(candidates, last);
   }
 
   pick(): number {

@@ -3,13 +3,21 @@ import type { WheelEntry } from '../../base/timer_wheel.ts';
 import { statusFromHttp, statusFromReset } from '../../grpc/status.ts';
 import { ERROR } from '../../http2/frame/codes.ts';
 import type { MessageHead } from '../../http2/header_rules.ts';
-import { hold, release } from '../../http2/held.ts';
 import type { HeaderList } from '../../http2/hpack/header_list.ts';
 import type { Stream } from '../../http2/streams/stream.ts';
-import { add, NO_GRPC_STATUS, SERVICE, UPSTREAM_RESULTS, type UpstreamResult } from '../../model/counters.ts';
+import {
+  add,
+  NO_GRPC_STATUS,
+  RETRY_REASONS,
+  type RetryReason,
+  SERVICE,
+  type UpstreamResult,
+} from '../../model/counters.ts';
+import type { RequestRules } from '../../model/resilience.ts';
 import type { RequestView } from '../routing/request_view.ts';
 import type { Endpoint } from '../upstream/endpoint.ts';
-import { Refusal, type ServiceUpstream, type WaitingRequest } from '../upstream/service_upstream.ts';
+import { Refusal } from '../upstream/selector.ts';
+import type { ServiceUpstream, WaitingRequest } from '../upstream/service_upstream.ts';
 import type { Subset } from '../upstream/subset.ts';
 import type { UpstreamHandler } from '../upstream/upstream_connection.ts';
 import type { Waiter, WaitQueue } from '../upstream/wait_queue.ts';
@@ -20,24 +28,36 @@ import {
   describeDeadline,
   describeLoop,
   describeLost,
+  describeMismatch,
+  describeRate,
   describeReset,
   describeTooMany,
+  describeTry,
   describeUnanswered,
 } from './failure_text.ts';
+import { Hedge, type HedgedRequest } from './hedge.ts';
 import { localReply, localTrailers } from './local_reply.ts';
-import { recordAttempt, recordRequest } from './record.ts';
-import { REPLAY_LIMIT, ReplayBuffer } from './replay_buffer.ts';
+import { Mirror } from './mirror.ts';
+import { type Attempt, recordAttempt, recordRequest, type Verdict } from './record.ts';
+import { RequestBody } from './request_body.ts';
 import { grpcStatusOf } from './response_view.ts';
+import { failureOf, mayRetry, pushbackOf, retryDelay, withPreviousAttempts } from './retry.ts';
 import { sendReply } from './unrouted.ts';
 
-/** How long a request waits for an instance when nothing else bounds it, in milliseconds: a dial's time limit, and some. */
-const WAIT_LIMIT = 6_000;
 /** A timeout below this is one that has passed, as grpc-go says it with `0n` or `1n`; in milliseconds. */
 const EXPIRED = 0.001;
 /** The same while the registry has never told of the service and the last attempt to ask it failed. */
 const TROUBLED_WAIT_LIMIT = 1_000;
+/** Instances that are asked for a place in the rate of a method. */
+const MOST_TRIES = 10;
 /** Sidecars that a request may go through: more is a circle. */
 const MAX_HOPS = 10;
+/** gRPC's UNAVAILABLE and DEADLINE_EXCEEDED. */
+const UNAVAILABLE = 14;
+const DEADLINE_EXCEEDED = 4;
+/** A client that cancels when this much of its time is left, or less, does so because of its deadline; of 1, and in milliseconds. */
+const AT_DEADLINE_SHARE = 0.05;
+const AT_DEADLINE_MS = 20;
 /** What is counted for a request whose client went away before the answer: nginx's code for it. */
 const CLIENT_CLOSED = 499;
 
@@ -47,7 +67,8 @@ const CLIENT_CLOSED = 499;
  *     (request headers) --> WAITING --- instance found ---> SENT --- response headers ---> RESPONDING --- END_STREAM ---> DONE
  *                              ^                             |                                 |                           ^
  *                              +-- certainly not processed --+                                 |                           |
- *                              |   (once)                    +--- refused, reset, lost, deadline, cancelled ---------------+
+ *                              +-- failed, and may be retried+                                 |                           |
+ *                              |                             +--- refused, reset, lost, deadline, cancelled ---------------+
  *                              +--- refused, deadline, cancelled ----------------------------------------------------------+
  */
 const EXCHANGE = { WAITING: 0, SENT: 1, RESPONDING: 2, DONE: 3 } as const;
@@ -57,7 +78,7 @@ type ExchangeState = 0 | 1 | 2 | 3;
  * One request and its answer: a stream of an app's connection paired with a stream of an instance's. The only mutable object of
  * a request. DATA is passed on as it arrives; credit for it goes back when the other side's socket took it.
  */
-export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
+export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry, Attempt, HedgedRequest {
   state: ExchangeState = EXCHANGE.WAITING;
   readonly down: Stream;
   readonly view: RequestView;
@@ -84,19 +105,25 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
   wheelNext: WheelEntry | null = null;
 
   readonly #context: ForwardingContext;
-  readonly #body = new ReplayBuffer();
-  /** Octets of the body that have been given to an attempt, and so credited to the client. */
-  #credited = 0;
-  /** Octets of the body whose connection credit has been given back: those, and the ones after them that are held (`held.ts`). */
-  #settled = 0;
-  #requestEnded: boolean;
-  #requestTrailers: HeaderList | null = null;
+  readonly #body: RequestBody;
+  #rules: RequestRules;
   /** The client's timeout or the service's, whichever is shorter, in milliseconds; null when there is none. */
   #timeout: number | null = null;
   /** When that is over on the turn clock, 0 when there is none. */
   #deadline = 0;
   /** Until when this attempt may wait for an instance; 0 while it has not begun to. */
   #waitUntil = 0;
+  /** This attempt is given up, and a hedge begins, at these times; 0: never. */
+  #tryUntil = 0;
+  #hedgeAt = 0;
+  /** When the next attempt begins, after a failure; 0 while none is due. */
+  #retryAt = 0;
+  /** Attempts that the policy counts. */
+  #tries = 1;
+  /** Places in the retry budget that this request has taken. */
+  #budgeted = 0;
+  #hedges: Hedge[] | null = null;
+  #mirrored = false;
   #unprocessedRetries = 0;
   /** An attempt is under way and has not been counted yet. */
   #attempting = false;
@@ -113,7 +140,8 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
     this.view = view;
     this.service = service;
     this.#context = context;
-    this.#requestEnded = requestEnded;
+    this.#rules = service.settings;
+    this.#body = new RequestBody(requestEnded);
     this.arrivedAt = context.clock.now();
   }
 
@@ -123,6 +151,11 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
     if (!this.#enter()) return;
     if (this.view.hops >= MAX_HOPS) return this.refuse('no_route', describeLoop(service.name, this.view.hops));
     this.reselect();
+  }
+
+  /** Counts the request like any other, and answers it with an error. */
+  reject(reason: Reason, message: string): void {
+    if (this.#enter()) this.refuse(reason, message);
   }
 
   /** Counts the request in its service, under the service's limits and timeout; false when there is no room. */
@@ -135,7 +168,19 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
       this.refuse('overloaded', describeTooMany(service.name, limit));
       return false;
     }
-    const own = service.settings.timeout;
+    const mismatch = describeMismatch(service.name, service.settings.protocol, this.view);
+    if (mismatch !== null) {
+      this.refuse('protocol_mismatch', mismatch);
+      return false;
+    }
+    service.retryBudget.deposit();
+    const all = service.rules(this.view.head.path);
+    // A WebSocket lasts for as long as its ends like.
+    const rules = this.view.isTunnel ? { ...all, timeout: null, retry: null, hedge: null } : all;
+    this.#rules = rules;
+    let own = rules.timeout;
+    const forAll = rules.retry === null ? null : rules.retry.timeout;
+    if (forAll !== null && (own === null || forAll < own)) own = forAll;
     const client = this.view.timeout;
     this.#timeout = own !== null && (client === null || own < client) ? own : client;
     this.#deadline = this.#timeout === null ? 0 : this.arrivedAt + this.#timeout;
@@ -151,11 +196,23 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
   reselect(): void {
     if (this.service.isVacant && !this.#moveToSecondChoice()) return;
     const service = this.service;
-    const selected = service.select(this.view.version(service.settings.version.header));
+    const selected = service.select(this.view, this.#rules);
     if (selected instanceof Refusal) return this.refuse(selected.reason, selected.message);
-    const endpoint = selected.pick(this.#avoid);
-    if (endpoint !== null) this.dispatch(endpoint);
-    else this.#wait(selected);
+    const endpoint = selected.pick(this.#avoid, service.hashes ? service.keyOf(this.view) : 0);
+    if (endpoint === null) return this.#wait(selected);
+    if (service.admits(endpoint, this.view)) return this.dispatch(endpoint);
+    this.#tryOthers(selected, endpoint);
+  }
+
+  /** The instance that was picked limits the rate of the method, and has had its share: others may not. */
+  #tryOthers(subset: Subset, first: Endpoint): void {
+    let endpoint: Endpoint | null = first;
+    for (let tries = 1; tries < Math.min(subset.members.length, MOST_TRIES); tries++) {
+      endpoint = subset.pick(endpoint, 0);
+      if (endpoint === null) return this.#wait(subset);
+      if (this.service.admits(endpoint, this.view)) return this.dispatch(endpoint);
+    }
+    this.refuse('overloaded', describeRate(this.service.name, this.view.method));
   }
 
   /** The service has nobody: the request goes to the default service, if it may. False when it has been refused there. */
@@ -172,14 +229,27 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
     // An unknown service has no members yet; its registry is being asked.
     const refusal =
       subset.hopeful || !this.service.known ? this.service.wait(this, subset) : this.service.noneReady(subset);
-    if (refusal !== null) return this.refuse(refusal.reason, refusal.message);
+    if (refusal !== null) {
+      const { reason, message } = refusal;
+      const mayPass = reason === 'connect_failed' || reason === 'no_healthy';
+      if (mayPass && this.#retries(UNAVAILABLE, 'connect_failed', null)) return;
+      return this.refuse(reason, message);
+    }
     this.state = EXCHANGE.WAITING;
     // Kept when the request has to choose again, however often the set changes.
     const { known, trouble } = this.service;
-    if (this.#waitUntil === 0) this.#waitUntil = this.#context.clock.now() + WAIT_LIMIT;
+    if (this.#waitUntil === 0)
+      this.#waitUntil = this.#context.clock.now() + this.service.settings.limits.pendingTimeout;
     if (!known && trouble !== null) this.#waitUntil = Math.min(this.#waitUntil, this.arrivedAt + TROUBLED_WAIT_LIMIT);
-    if (this.#deadline === 0 || this.#waitUntil < this.#deadline)
-      this.#context.deadlines.schedule(this, this.#waitUntil);
+    this.#setAlarm(this.#waitUntil);
+  }
+
+  /** Lets `expired` be called at the deadline, or at `at` if that comes first (0: at the deadline only). */
+  #setAlarm(at: number): void {
+    const deadline = this.#deadline;
+    const first = at === 0 || (deadline > 0 && deadline < at) ? deadline : at;
+    if (first > 0) this.#context.deadlines.schedule(this, first);
+    else this.#context.deadlines.cancel(this);
   }
 
   /** Sends the request to `endpoint`, which has a free slot. */
@@ -194,26 +264,38 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
     this.#attempting = true;
     this.state = EXCHANGE.SENT;
     endpoint.requestStarted();
-    const body = this.#body;
-    const bodyless = this.#requestEnded && body.octets === 0 && this.#requestTrailers === null;
-    const up = connection.http2.open(this.#outgoingHeaders(), bodyless, this.view.isHead, this);
+    const up = connection.http2.open(this.#outgoingHeaders(), this.#body.empty, this.view.isHead, this);
     this.up = up;
     this.sentAt = 0;
     this.#context.afterFlush(this);
-    if (this.#deadline > 0) this.#context.deadlines.schedule(this, this.#deadline);
-    else this.#context.deadlines.cancel(this);
-    if (body.octets > 0) {
-      const ends = this.#requestEnded && this.#requestTrailers === null;
-      body.send(up, ends, this.down, this.#credited, this.#settled);
-      this.#credited = body.octets;
-      this.#settled = body.octets;
-      if (body.octets > REPLAY_LIMIT) body.release();
-    }
-    if (this.#requestTrailers !== null) up.connection.trailers(up, this.#requestTrailers);
+    this.#setAlarm(this.#rules.retry === null && this.#rules.hedge === null ? 0 : this.#plan());
+    this.#body.send(up, this.down);
+    if (this.service.settings.mirror !== null && this.attempts === 1) this.#mirror();
+  }
+
+  /** When this attempt is given up, or another begins beside it, whichever comes first; 0: never. */
+  #plan(): number {
+    const { retry, hedge } = this.#rules;
+    const now = this.#context.clock.now();
+    const limit = retry === null ? null : retry.perTryTimeout;
+    this.#tryUntil = limit === null ? 0 : now + limit;
+    this.#hedgeAt = hedge === null || this.attempts >= hedge.attempts ? 0 : now + hedge.delay;
+    return this.#nextStep();
+  }
+
+  #nextStep(): number {
+    if (this.#tryUntil === 0 || this.#hedgeAt === 0) return Math.max(this.#tryUntil, this.#hedgeAt);
+    return Math.min(this.#tryUntil, this.#hedgeAt);
   }
 
   /** The headers as they came, with what is left of the deadline when some of it has been spent here. */
   #outgoingHeaders(): HeaderList {
+    const headers = this.#headersWithin();
+    const again = this.#tries > 1 || this.#hedges !== null;
+    return again && this.view.isGrpc ? withPreviousAttempts(headers, this.attempts - 1) : headers;
+  }
+
+  #headersWithin(): HeaderList {
     const view = this.view;
     const timeout = this.#timeout;
     if (timeout === null || !view.isGrpc) return view.forward;
@@ -226,32 +308,37 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
   // The request side
 
   onRequestData(buf: Buffer, start: number, end: number, endStream: boolean): void {
-    if (endStream) this.#requestEnded = true;
+    const body = this.#body;
+    if (endStream) body.ended = true;
     const up = this.up;
-    if (this.state === EXCHANGE.WAITING) {
-      // The stream's window bounds what waits here; the connection's should not, for the streams beside it.
-      const before = this.#body.octets;
-      this.#body.add(buf, start, end);
-      if (this.#settled === before && hold(end - start)) {
-        this.down.connection.creditConnection(end - start);
-        this.#settled = this.#body.octets;
-      }
-      return;
-    }
+    if (this.state === EXCHANGE.WAITING) return body.wait(buf, start, end, this.down);
     if (up === null) return this.down.connection.credit(this.down, end - start);
-    if (this.state === EXCHANGE.SENT && this.#body.complete) {
-      if (this.#body.octets + end - start > REPLAY_LIMIT) this.#body.release();
-      else this.#body.add(buf, start, end);
-      this.#credited = this.#body.octets;
-      this.#settled = this.#body.octets;
-    }
+    if (this.state === EXCHANGE.SENT) body.keep(buf, start, end);
     up.connection.data(up, buf, start, end, endStream, this.down);
+    if (endStream && this.service.settings.mirror !== null) this.#mirror();
   }
 
   onRequestTrailers(list: HeaderList): void {
-    this.#requestEnded = true;
-    this.#requestTrailers = list;
-    if (this.up !== null) this.up.connection.trailers(this.up, list);
+    this.#body.ended = true;
+    this.#body.trailers = list;
+    if (this.up === null) return;
+    this.up.connection.trailers(this.up, list);
+    if (this.service.settings.mirror !== null) this.#mirror();
+  }
+
+  /** Sends a copy to another version, if one is due and the request is here whole. */
+  #mirror(): void {
+    const body = this.#body;
+    if (!body.ended || !body.replayable || this.#mirrored) return;
+    this.#mirrored = true;
+    const service = this.service;
+    const endpoint = service.pickMirror(service.hashes ? service.keyOf(this.view) : 0);
+    const connection = endpoint === null ? null : endpoint.freeConnection();
+    if (endpoint === null || connection === null) return;
+    service.mirrors++;
+    const { down } = this;
+    const request = { headers: this.#headersWithin(), body, isHead: this.view.isHead, down };
+    new Mirror(request, endpoint, connection, this.#timeout, this.#context, () => service.mirrors--);
   }
 
   /** The client gave up on the stream, or its connection is gone. */
@@ -259,8 +346,22 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
     if (this.state === EXCHANGE.DONE) return;
     if (this.httpStatus === 0) this.httpStatus = CLIENT_CLOSED;
     this.grpcStatus = this.view.isGrpc ? 1 : NO_GRPC_STATUS;
-    this.#endAttempt('canceled', code === ERROR.NO_ERROR ? ERROR.CANCEL : code);
+    const upstreamCode = code === ERROR.NO_ERROR ? ERROR.CANCEL : code;
+    if (this.#isAtDeadline()) this.#endAttempt('deadline', this.#deadlineVerdict(), upstreamCode);
+    else this.#endAttempt('canceled', 'unknown', upstreamCode);
     this.#finish();
+  }
+
+  /** Clients with a deadline cancel when it comes, and that may be a moment before it comes here. */
+  #isAtDeadline(): boolean {
+    const timeout = this.#timeout;
+    if (timeout === null) return false;
+    return this.#context.clock.now() >= this.#deadline - Math.max(AT_DEADLINE_MS, timeout * AT_DEADLINE_SHARE);
+  }
+
+  /** An instance that let the deadline pass has failed, if answers of that kind are failures. */
+  #deadlineVerdict(): Verdict {
+    return this.service.outliers.isFailure(DEADLINE_EXCEEDED) ? 'failed' : 'unknown';
   }
 
   // The response side
@@ -271,8 +372,11 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
 
   onResponse(stream: Stream, list: HeaderList, head: MessageHead, endStream: boolean): void {
     if (stream !== this.up) return;
+    const revocable = this.#rules.retry !== null || this.#hedges !== null;
+    if (revocable && this.#revoked(list, head, endStream)) return;
     this.state = EXCHANGE.RESPONDING;
-    this.#body.release();
+    this.#body.commit();
+    if (this.#tryUntil !== 0 || this.#hedgeAt !== 0) this.#setAlarm(0);
     this.httpStatus = head.status;
     const status = grpcStatusOf(list);
     if (status !== NO_GRPC_STATUS) this.grpcStatus = status;
@@ -299,12 +403,16 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
     if (stream !== this.up || this.state === EXCHANGE.DONE) return;
     const endpoint = this.endpoint as Endpoint;
     const responding = this.state === EXCHANGE.RESPONDING;
+    const sent = stream.connection.wasSent(stream);
     this.up = null;
-    this.#endAttempt(lost ? 'closed' : 'reset', null);
-    if (!responding && this.#body.complete) {
+    this.#endAttempt(lost ? 'closed' : 'reset', unprocessed || !sent ? 'unknown' : 'failed', null);
+    if (!responding) {
+      if (this.#adoptHedge()) return;
       // Never handed to the socket: as if it had not been tried.
-      if (!stream.connection.wasSent(stream)) return this.#sendElsewhere(endpoint);
-      if (unprocessed && this.#unprocessedRetries++ === 0) return this.#sendElsewhere(endpoint);
+      if (this.#body.replayable && !sent) return this.#sendElsewhere(endpoint);
+      if (this.#body.replayable && unprocessed && this.#unprocessedRetries++ === 0) return this.#sendElsewhere(endpoint);
+      if (this.#retries(lost ? UNAVAILABLE : statusFromReset(code), lost ? 'upstream_closed' : 'upstream_reset', null))
+        return;
     }
     if (lost) {
       return this.refuse('upstream_closed', describeLost(this.service.name, endpoint.id, responding));
@@ -318,27 +426,187 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
     this.#answer('upstream_reset', message, statusFromReset(code));
   }
 
+  // Further attempts
+
   /** gRFC A6, transparent retry: the instance certainly did not process the request. */
   #sendElsewhere(endpoint: Endpoint): void {
     this.#avoid = endpoint;
     this.state = EXCHANGE.WAITING;
-    const slot = SERVICE.RETRIES + REASON_NAMES.indexOf('upstream_reset');
-    add(this.service.block, slot, 1);
+    this.#countRetry('upstream_reset');
     this.reselect();
+  }
+
+  #countRetry(reason: RetryReason): void {
+    add(this.service.block, SERVICE.RETRIES + RETRY_REASONS.indexOf(reason), 1);
+  }
+
+  /**
+   * After a failure with this gRPC code (null: one that the policy always means): plans another attempt if the policy, what is left of the request, its time and the service's
+   * budget allow it. The attempt that failed has been ended.
+   */
+  #retries(code: number | null, reason: RetryReason, pushback: string | null): boolean {
+    const delay = this.#delayBeforeRetry(code, pushback);
+    if (delay === -1) return false;
+    // The retry before this one is over.
+    if (this.#hedges === null) this.#releaseBudget();
+    if (!this.#takeBudget()) return false;
+    this.#avoid = this.endpoint;
+    this.#tries++;
+    this.#countRetry(reason);
+    this.state = EXCHANGE.WAITING;
+    this.#waitUntil = 0;
+    this.#retryAt = this.#context.clock.now() + delay;
+    this.#setAlarm(this.#retryAt);
+    return true;
+  }
+
+  #delayBeforeRetry(code: number | null, pushback: string | null): number {
+    const policy = this.#rules.retry;
+    if (policy === null || this.#tries >= policy.attempts || !this.#body.replayable) return -1;
+    if ((code !== null && !policy.on.includes(code)) || !mayRetry(policy, this.view)) return -1;
+    const delay = retryDelay(policy, this.#tries, pushback, this.#context.random);
+    const inTime = this.#deadline === 0 || this.#context.clock.now() + delay < this.#deadline;
+    return inTime ? delay : -1;
+  }
+
+  #releaseBudget(): void {
+    for (; this.#budgeted > 0; this.#budgeted--) this.service.retryBudget.release();
+  }
+
+  #takeBudget(): boolean {
+    const { retryBudget, inFlight, block } = this.service;
+    if (!retryBudget.take(inFlight, this.#context.clock.now())) {
+      add(block, SERVICE.RETRIES_DENIED, 1);
+      return false;
+    }
+    this.#budgeted++;
+    return true;
+  }
+
+  /** Response headers have come that need not be passed on: whether another attempt takes the place of this one. */
+  #revoked(list: HeaderList, head: MessageHead, endStream: boolean): boolean {
+    const code = failureOf(list, head, this.view.isGrpc, endStream);
+    if (code === -1) {
+      this.#cancelHedges();
+      return false;
+    }
+    const others = this.#hedges !== null && this.#hedges.length > 0;
+    const pushback = pushbackOf(list);
+    if (!others && this.#delayBeforeRetry(code, pushback) === -1) return false;
+    const up = this.up as Stream;
+    const over = endStream && !up.writable;
+    const verdict = this.service.outliers.isFailure(code) ? 'failed' : 'well';
+    if (others) {
+      this.#endAttempt('error', verdict, over ? null : ERROR.CANCEL);
+      return this.#adoptHedge();
+    }
+    // Asked again below, and answered alike but for the budget.
+    if (!this.#retries(code, 'status', pushback)) return false;
+    this.up = null;
+    this.#recordAttempt('error', verdict);
+    if (!over) up.connection.reset(up, ERROR.CANCEL);
+    return true;
+  }
+
+  /** The attempt under way has not had response headers for as long as the policy lets it. */
+  #tryTimedOut(): void {
+    const endpoint = this.endpoint as Endpoint;
+    const limit = this.#rules.retry?.perTryTimeout as number;
+    this.#tryUntil = 0;
+    this.#endAttempt('deadline', this.#deadlineVerdict(), ERROR.CANCEL);
+    if (this.#adoptHedge()) return;
+    if (this.#retries(null, 'per_try_timeout', null)) return;
+    this.refuse('deadline', describeTry(this.service.name, endpoint.id, limit, this.attempts));
+  }
+
+  /** Sends the request to another instance as well. */
+  #hedge(): void {
+    this.#hedgeAt = 0;
+    const policy = this.#rules.hedge;
+    if (policy === null || !this.#body.ended || !this.#body.replayable || this.attempts >= policy.attempts) return;
+    const selected = this.service.select(this.view, this.#rules);
+    if (selected instanceof Refusal) return;
+    const endpoint = selected.pick(this.endpoint, this.service.hashes ? this.service.keyOf(this.view) : 0);
+    const taken = endpoint === this.endpoint || this.#hedges?.some((hedge) => hedge.endpoint === endpoint);
+    const connection = endpoint === null || taken ? null : endpoint.freeConnection();
+    if (endpoint === null || connection === null || !this.#takeBudget()) return;
+    this.#hedges ??= [];
+    this.attempts++;
+    this.#countRetry('hedge');
+    const headers = this.#outgoingHeaders();
+    this.#hedges.push(new Hedge(this, endpoint, connection, headers, this.#body, this.view.isHead));
+    if (this.attempts < policy.attempts) this.#hedgeAt = this.#context.clock.now() + policy.delay;
+  }
+
+  hedgeResponded(hedge: Hedge, list: HeaderList, head: MessageHead, endStream: boolean): void {
+    const code = failureOf(list, head, this.view.isGrpc, endStream);
+    if (code !== -1 && (this.up !== null || (this.#hedges as Hedge[]).length > 1)) {
+      // Somebody else may do better.
+      this.#forget(hedge);
+      if (!endStream || hedge.stream.writable) hedge.stream.connection.reset(hedge.stream, ERROR.CANCEL);
+      hedge.end('error', this.service.outliers.isFailure(code) ? 'failed' : 'well');
+      return;
+    }
+    if (this.up !== null) this.#endAttempt('canceled', 'unknown', ERROR.CANCEL);
+    this.#adopt(hedge);
+    this.onResponse(hedge.stream, list, head, endStream);
+  }
+
+  hedgeFailed(hedge: Hedge): void {
+    this.#forget(hedge);
+  }
+
+  now(): number {
+    return this.#context.clock.now();
+  }
+
+  #forget(hedge: Hedge): void {
+    this.#hedges = (this.#hedges as Hedge[]).filter((other) => other !== hedge);
+  }
+
+  /** The attempt under way has failed: another that is, takes its place. False when there is none. */
+  #adoptHedge(): boolean {
+    const hedge = this.#hedges?.[0];
+    if (hedge === undefined) return false;
+    this.#adopt(hedge);
+    return true;
+  }
+
+  #adopt(hedge: Hedge): void {
+    this.#forget(hedge);
+    this.up = hedge.stream;
+    hedge.stream.owner = this;
+    this.endpoint = hedge.endpoint;
+    this.sentAt = hedge.sentAt;
+    this.#attempting = true;
+    this.state = EXCHANGE.SENT;
+  }
+
+  #cancelHedges(): void {
+    const hedges = this.#hedges;
+    if (hedges === null) return;
+    this.#hedges = [];
+    for (const hedge of hedges) hedge.cancel();
   }
 
   /** The instance has ended its answer. */
   #responded(): void {
-    this.answeredAt = this.#context.clock.now();
     // What a gRPC caller makes of an answer without a status.
     if (this.view.isGrpc && this.grpcStatus === NO_GRPC_STATUS) this.grpcStatus = statusFromHttp(this.httpStatus);
     const up = this.up as Stream;
     this.up = null;
-    this.#recordAttempt(this.#failedStatus() ? 'error' : 'ok');
+    this.#recordAttempt(this.#failedStatus() ? 'error' : 'ok', this.#verdict());
     // An answer before the end of the request (RFC 9113 section 8.1): nobody needs the rest.
     if (up.writable) up.connection.reset(up, ERROR.CANCEL);
-    if (!this.#requestEnded) this.down.connection.stopReceiving(this.down);
+    if (!this.#body.ended) this.down.connection.stopReceiving(this.down);
     this.#finish();
+  }
+
+  /** What a complete answer says of the instance. */
+  #verdict(): Verdict {
+    const { grpcStatus, httpStatus } = this;
+    const code = grpcStatus !== NO_GRPC_STATUS ? grpcStatus : httpStatus >= 500 ? statusFromHttp(httpStatus) : 0;
+    return code !== 0 && this.service.outliers.isFailure(code) ? 'failed' : 'well';
   }
 
   /** What a caller would call an error of the instance: 5xx, or a gRPC status that is the server's fault (grpc-status UNKNOWN, ...). */
@@ -369,15 +637,29 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
       const after = now - this.arrivedAt;
       return this.refuse('deadline', describeDeadline(service, this.endpoint?.id ?? null, of, after, this.attempts));
     }
+    if (this.state === EXCHANGE.SENT) return this.#nextStepDue(now);
     if (this.state !== EXCHANGE.WAITING) return;
-    if (this.service.known) return this.refuse('no_healthy', describeAllFull(service, WAIT_LIMIT));
+    if (this.#retryAt !== 0) {
+      this.#retryAt = 0;
+      return this.reselect();
+    }
+    if (this.service.known) {
+      return this.refuse('no_healthy', describeAllFull(service, this.service.settings.limits.pendingTimeout));
+    }
     this.refuse('no_instance', describeUnanswered(service, this.service.settings, this.service.trouble));
+  }
+
+  #nextStepDue(now: number): void {
+    if (this.#tryUntil !== 0 && now >= this.#tryUntil - 1) return this.#tryTimedOut();
+    if (this.#hedgeAt !== 0 && now >= this.#hedgeAt - 1) this.#hedge();
+    this.#setAlarm(this.#nextStep());
   }
 
   /** Ends the exchange with an error of the sidecar's own. */
   refuse(reason: Reason, message: string): void {
     if (this.state === EXCHANGE.DONE) return;
-    this.#endAttempt(reason === 'deadline' ? 'deadline' : 'canceled', ERROR.CANCEL);
+    if (reason === 'deadline') this.#endAttempt('deadline', this.#deadlineVerdict(), ERROR.CANCEL);
+    else this.#endAttempt('canceled', 'unknown', ERROR.CANCEL);
     this.#answer(reason, message);
   }
 
@@ -390,49 +672,41 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry {
         const trailers = localTrailers(reason, message);
         this.grpcStatus = grpcStatusOf(trailers);
         connection.trailers(down, trailers);
-        if (!this.#requestEnded) connection.stopReceiving(down);
+        if (!this.#body.ended) connection.stopReceiving(down);
       } else connection.reset(down, ERROR.INTERNAL_ERROR);
     } else {
       const reply = localReply(reason, message, this.view.isGrpc, this.view.isHead, grpcStatus);
       this.httpStatus = reply.httpStatus;
       this.grpcStatus = reply.grpcStatus ?? NO_GRPC_STATUS;
-      sendReply(down, { ...reply, headers: this.#withDebug(reply.headers) }, this.#requestEnded);
+      sendReply(down, { ...reply, headers: this.#withDebug(reply.headers) }, this.#body.ended);
     }
     this.#finish();
   }
 
   /** Ends the attempt that is under way, if one is: the instance hears `code`. */
-  #endAttempt(result: UpstreamResult, code: number | null): void {
+  #endAttempt(result: UpstreamResult, verdict: Verdict, code: number | null): void {
     const up = this.up;
     this.up = null;
     if (up !== null && code !== null) up.connection.reset(up, code);
-    if (!this.#attempting) return;
-    this.answeredAt = this.#context.clock.now();
-    this.#recordAttempt(result);
+    if (this.#attempting) this.#recordAttempt(result, verdict);
   }
 
-  #recordAttempt(result: UpstreamResult): void {
+  #recordAttempt(result: UpstreamResult, verdict: Verdict): void {
     this.#attempting = false;
-    recordAttempt(this, UPSTREAM_RESULTS.indexOf(result));
+    this.answeredAt = this.#context.clock.now();
+    recordAttempt(this, result, verdict);
   }
 
   #finish(): void {
     this.service.stopWaiting(this);
     this.state = EXCHANGE.DONE;
     this.#context.deadlines.cancel(this);
-    this.#dropBody();
+    this.#cancelHedges();
+    this.#releaseBudget();
+    this.#body.drop(this.down);
     this.service.inFlight--;
     add(this.service.block, SERVICE.IN_FLIGHT, -1);
     this.#context.afterFlush(this);
-  }
-
-  /** What of the body has waited in vain: the credit that is still owed for it goes back. */
-  #dropBody(): void {
-    if (this.#settled > this.#credited) release(this.#settled - this.#credited);
-    const owed = this.#body.octets - this.#settled;
-    if (owed > 0) this.down.connection.creditConnection(owed);
-    this.#credited = this.#settled = this.#body.octets;
-    this.#body.release();
   }
 
   /** What this exchange wrote in this turn has been handed to the kernel, at `now`. */

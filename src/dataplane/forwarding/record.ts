@@ -1,14 +1,35 @@
-import { add, ENDPOINT, GRPC_STATUSES, observe, SERVICE, VERSION } from '../../model/counters.ts';
+import {
+  add,
+  ENDPOINT,
+  GRPC_STATUSES,
+  observe,
+  SERVICE,
+  UPSTREAM_RESULTS,
+  type UpstreamResult,
+  VERSION,
+} from '../../model/counters.ts';
 import type { Endpoint } from '../upstream/endpoint.ts';
 import type { Exchange } from './exchange.ts';
 
-/** Counts an attempt that ended; `result` is an index into `UPSTREAM_RESULTS`. */
-export function recordAttempt(exchange: Exchange, result: number): void {
-  const endpoint = exchange.endpoint as Endpoint;
+/** What an attempt says of the instance's health; `unknown` when the client or the sidecar ended it, or it was refused unread. */
+export type Verdict = 'well' | 'failed' | 'unknown';
+
+/** One sending of a request to one instance. Times in milliseconds; `sentAt` 0 when it never left. */
+export interface Attempt {
+  readonly endpoint: Endpoint | null;
+  readonly sentAt: number;
+  readonly answeredAt: number;
+}
+
+/** Counts an attempt that ended. */
+export function recordAttempt(attempt: Attempt, result: UpstreamResult, verdict: Verdict): void {
+  const endpoint = attempt.endpoint as Endpoint;
   const block = endpoint.block;
-  add(block, ENDPOINT.REQUESTS + result, 1);
-  const from = exchange.sentAt === 0 ? exchange.answeredAt : exchange.sentAt;
-  observe(block.view, block.base + ENDPOINT.DURATION, (exchange.answeredAt - from) / 1000);
+  add(block, ENDPOINT.REQUESTS + UPSTREAM_RESULTS.indexOf(result), 1);
+  const latency = attempt.sentAt === 0 ? 0 : attempt.answeredAt - attempt.sentAt;
+  observe(block.view, block.base + ENDPOINT.DURATION, latency / 1000);
+  if (verdict === 'unknown') endpoint.unjudged();
+  else endpoint.judge(verdict === 'failed', latency);
   endpoint.requestEnded();
 }
 

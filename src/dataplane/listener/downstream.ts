@@ -4,13 +4,14 @@ import type { ConnectionOwner } from '../../http2/connection_owner.ts';
 import { ERROR } from '../../http2/frame/codes.ts';
 import type { MessageHead } from '../../http2/header_rules.ts';
 import type { HeaderList } from '../../http2/hpack/header_list.ts';
-import { DOWNSTREAM_LIMITS } from '../../http2/limits.ts';
+import type { Limits } from '../../http2/limits.ts';
 import type { ProtocolErrorToken } from '../../http2/protocol_errors.ts';
 import type { Stream } from '../../http2/streams/stream.ts';
 import type { ForwardingContext } from '../forwarding/context.ts';
 import { Exchange } from '../forwarding/exchange.ts';
 import { answerUnrouted } from '../forwarding/unrouted.ts';
 import { requestView } from '../routing/request_view.ts';
+import type { InboundGate } from './inbound_gate.ts';
 
 /** What a listener hears of its connections. */
 export interface DownstreamEvents {
@@ -25,21 +26,32 @@ export class Downstream implements ConnectionOwner {
   readonly http2: Connection;
   readonly #context: ForwardingContext;
   readonly #events: DownstreamEvents;
+  readonly #inbound: InboundGate | null;
 
-  constructor(socket: Duplex, context: ForwardingContext, events: DownstreamEvents) {
+  /** `inbound`: the other end is no app beside us, but somebody from outside. */
+  constructor(
+    socket: Duplex,
+    context: ForwardingContext,
+    events: DownstreamEvents,
+    limits: Limits,
+    inbound: InboundGate | null = null,
+  ) {
+    this.#inbound = inbound;
     this.#context = context;
     this.#events = events;
-    this.http2 = new Connection(socket, 'server', this, DOWNSTREAM_LIMITS, context.flusher);
+    this.http2 = new Connection(socket, 'server', this, limits, context.flusher);
   }
 
   onRequest(stream: Stream, list: HeaderList, head: MessageHead, endStream: boolean): void {
     const context = this.#context;
-    const view = requestView(list, head);
+    const inbound = this.#inbound;
+    const view = inbound === null ? requestView(list, head) : inbound.view(list, head);
     const service = context.router.route(view);
     if (service === null) return answerUnrouted(stream, view, endStream, context);
     const exchange = new Exchange(stream, view, service, endStream, context);
     stream.owner = exchange;
-    exchange.start();
+    if (inbound === null || inbound.refusal === null) exchange.start();
+    else exchange.reject('not_allowed', inbound.refusal);
   }
 
   /** Ends every request that is still open, each with an answer, and the connection. */
@@ -55,11 +67,12 @@ export class Downstream implements ConnectionOwner {
   }
 
   onTrailers(stream: Stream, list: HeaderList): void {
-    (stream.owner as Exchange | null)?.onRequestTrailers(list);
+    (stream.owner as Exchange | null)?.onRequestTrailers(this.#inbound?.trailers(list) ?? list);
   }
 
-  onReset(stream: Stream, code: number): void {
-    (stream.owner as Exchange | null)?.onClientReset(this.http2.failed ? ERROR.CANCEL : code);
+  onReset(stream: Stream, code: number, byPeer: boolean): void {
+    // What the client did wrong is no fault of the instance's connection.
+    (stream.owner as Exchange | null)?.onClientReset(byPeer && !this.http2.failed ? code : ERROR.CANCEL);
   }
 
   onProtocolError(token: ProtocolErrorToken): void {

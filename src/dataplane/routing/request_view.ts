@@ -19,6 +19,8 @@ export class RequestView {
   readonly forward: HeaderList;
   readonly isGrpc: boolean;
   readonly isHead: boolean;
+  /** A WebSocket: an extended CONNECT (RFC 8441). */
+  readonly isTunnel: boolean;
   readonly debug: boolean;
   readonly explicitService: string | null;
   /** Of `grpc-timeout`, in milliseconds; null when there is none. */
@@ -31,6 +33,8 @@ export class RequestView {
   /** Where the request goes; valid while `routedAt` equals the router's epoch. */
   service: ServiceUpstream | null = null;
   routedAt = -1;
+  /** The address that the client connects from; set by its connection, as all its lists are its own. */
+  source: string | null = null;
   #versionHeader = '';
   #version: string | null = null;
   #timeoutValue = '';
@@ -68,6 +72,7 @@ export class RequestView {
     }
     this.isGrpc = isGrpc;
     this.isHead = head.method === 'HEAD';
+    this.isTunnel = head.protocol !== '';
     this.debug = debug;
     this.explicitService = explicit;
     this.timeout = timeout;
@@ -83,6 +88,12 @@ export class RequestView {
       this.#version = this.list.get(header);
     }
     return this.#version;
+  }
+
+  /** The last part of the path: of a gRPC request the name of the method. */
+  get method(): string {
+    const path = this.head.path;
+    return path.slice(path.lastIndexOf('/') + 1);
   }
 
   /** `forward` with another `grpc-timeout`, in milliseconds. */

@@ -1,4 +1,4 @@
-import type { Routing } from '../../model/service.ts';
+import type { Route, Routing } from '../../model/service.ts';
 import type { ServiceUpstream } from '../upstream/service_upstream.ts';
 import type { RequestView } from './request_view.ts';
 
@@ -50,6 +50,28 @@ export class Router {
     return service;
   }
 
+  /** Which service, and which rule says so: for those who ask why. Nothing is looked up in a registry. */
+  explain(view: RequestView): { readonly service: ServiceUpstream | null; readonly rule: string } {
+    const find = (name: string): ServiceUpstream | null => this.#directory.get(name) ?? null;
+    const told = (name: string, rule: string) => {
+      const service = find(name);
+      return { service, rule: service === null ? `${rule}, but there is no service "${name}" yet` : rule };
+    };
+    if (view.explicitService !== null) return told(view.explicitService, 'the header x-outrigger-service names it');
+    const route = this.#routeOf(view);
+    if (route !== null) return told(route.service, `the route for ${route.path} names it`);
+    const known = this.#directory.get(view.host) ?? this.#directory.get(view.host.toLowerCase());
+    const fallback = this.#routing.defaultService;
+    if (known !== undefined && !(known.isVacant && fallback !== null)) {
+      return { service: known, rule: `the authority "${view.head.authority}" names it` };
+    }
+    if (known === undefined && this.#canDiscover(view.host) && !NOT_A_SERVICE.test(view.host)) {
+      return { service: null, rule: `"${view.host}" would be looked up in the registry (discover) by the first request for it` };
+    }
+    if (fallback !== null) return told(fallback, 'it is the default_service');
+    return { service: null, rule: `nothing names a service: no header, no route, and "${view.host}" is none` };
+  }
+
   /** Where a request may go whose service, found by its authority, turned out to have no instances: the default service, or nowhere. */
   secondChoice(view: RequestView): ServiceUpstream | null {
     const fallback = this.#routing.defaultService;
@@ -59,9 +81,12 @@ export class Router {
   /** The service that the request's header or a route names; null when it is left to the authority. */
   #ruled(view: RequestView): string | null {
     if (view.explicitService !== null) return view.explicitService;
+    return this.#routeOf(view)?.service ?? null;
+  }
+
+  #routeOf(view: RequestView): Route | null {
     for (const route of this.#routing.routes) {
-      if (view.head.path.startsWith(route.path) && (route.host === null || route.host === view.host))
-        return route.service;
+      if (view.head.path.startsWith(route.path) && (route.host === null || route.host === view.host)) return route;
     }
     return null;
   }

@@ -1,5 +1,7 @@
 import type { Flusher } from '../../http2/flusher.ts';
 import type { ProtocolErrorToken } from '../../http2/protocol_errors.ts';
+import type { TlsFailureReason } from '../../base/tls_failure.ts';
+import type { TlsMaterials } from '../tls/materials.ts';
 import type { Block, Range } from '../../model/counters.ts';
 import type { TurnClock } from '../turn_clock.ts';
 import type { DialQueue } from './dial_queue.ts';
@@ -12,7 +14,12 @@ export interface UpstreamContext {
   readonly clock: TurnClock;
   /** The counters of a range in this thread. */
   block(range: Range): Block;
+  /** Null when nothing speaks TLS. */
+  readonly tls: TlsMaterials | null;
   onProtocolError(token: ProtocolErrorToken): void;
+  onTlsFailure(reason: TlsFailureReason): void;
+  /** Why an instance cannot be connected to (`endpoint.lastError`) is another thing now, or nothing any more. */
+  onEndpointError(service: string, endpoint: Endpoint): void;
   onGoaway(endpoint: Endpoint, code: number, debug: string): void;
   /** An instance became ready, failed or changed state: worth a line in the log. */
   onEndpointState(service: string, endpoint: Endpoint, detail: string): void;

@@ -1,11 +1,11 @@
-import { connect, Socket } from 'node:net';
+import { connect, Socket, type SocketConstructorOpts } from 'node:net';
 import type { ConnectResult } from '../../model/counters.ts';
 import type { Target } from '../../model/instance.ts';
 
 /** How long a TCP connection and the first SETTINGS may take, in milliseconds (gRPC's MIN_CONNECT_TIMEOUT is 20 s; a LAN needs far less). */
 export const CONNECT_TIMEOUT = 5_000;
 /** TCP keepalive: finds a half-dead connection that carries no traffic. */
-const TCP_KEEPALIVE = 30_000;
+export const TCP_KEEPALIVE = 30_000;
 
 /**
  * What all sockets of this thread read into, one after the other: a buffer per read, as sockets have by default, costs more than copying
@@ -13,19 +13,36 @@ const TCP_KEEPALIVE = 30_000;
  */
 const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
 
-/** Starts a TCP or unix-socket connection to an instance. Errors come as the socket's events. */
-export function dial(target: Target, received: (buffer: Buffer, length: number) => void): Socket {
+/** Who takes what was read into the thread's one buffer; null: nobody, the socket emits `data` as sockets do. */
+export type Received = ((buffer: Buffer, length: number) => void) | null;
+
+/** The `onread` option of a socket. */
+export function onread(received: Received): Pick<SocketConstructorOpts, 'onread'> {
+  if (received === null) return {};
   const callback = (length: number): boolean => {
     received(READ_BUFFER, length);
     return true;
   };
-  const onread = { buffer: READ_BUFFER, callback };
+  return { onread: { buffer: READ_BUFFER, callback } };
+}
+
+/** Starts a TCP or unix-socket connection to an instance. Errors come as the socket's events. */
+export function dial(target: Target, received: Received): Socket {
+  const options = { noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE };
   try {
-    return connect({ ...target, noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE, onread });
+    return connect({ ...target, ...options, ...onread(received) });
   } catch (error) {
     // Node throws for what can be no address; no record of a registry may end a data thread.
     return new Socket().destroy(error as Error);
   }
+}
+
+/** What an instance speaks that answers the HTTP/2 preface with something else; null when that cannot be told. */
+export function foreignAnswer(first: Buffer, length: number): string | null {
+  // A TLS alert (RFC 8446 sections 5.1 and 6), or an answer in HTTP/1.
+  if (length >= 3 && first[0] === 21 && first[1] === 3) return 'it speaks TLS: give the service "tls"';
+  if (length >= 5 && first.toString('latin1', 0, 5) === 'HTTP/') return 'it answers in HTTP/1, not in HTTP/2';
+  return null;
 }
 
 /** The `result` label of a failed connection attempt. */

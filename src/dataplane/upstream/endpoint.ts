@@ -1,4 +1,5 @@
 import { backoffDelay, CONNECTION_BACKOFF } from '../../base/backoff.ts';
+import { Budget } from '../../http2/budget.ts';
 import {
   add,
   type Block,
@@ -11,10 +12,18 @@ import {
   type EndpointState,
 } from '../../model/counters.ts';
 import { DRAIN_LIMIT, parseAddress, type Target } from '../../model/instance.ts';
+import type { EjectionReason } from '../../model/resilience.ts';
+import type { Protocol, ServiceSettings } from '../../model/service.ts';
 import type { EndpointRecord } from '../../model/snapshot.ts';
+import type { UpstreamTls } from '../../model/tls.ts';
+import { Load } from '../balancing/load.ts';
 import type { Candidate } from '../balancing/picker.ts';
+import { ConcurrencyLimit } from './concurrency.ts';
 import type { UpstreamContext } from './context.ts';
+import type { SessionKeeper, TlsSession } from './dial_tls.ts';
 import type { Dialable } from './dial_queue.ts';
+import type { Judged, OutlierDetector } from './outlier_detector.ts';
+import { PassiveHealth } from './passive_health.ts';
 import { UpstreamConnection } from './upstream_connection.ts';
 
 /** A connection that ends sooner than this after it was ready counts as a failed attempt, in milliseconds. */
@@ -28,9 +37,14 @@ export interface EndpointOwner {
   endpointChanged(endpoint: Endpoint): void;
   /** A stream slot became free on it. */
   endpointFree(endpoint: Endpoint): void;
-  readonly connectionsPerInstance: number;
+  readonly settings: ServiceSettings;
+  readonly outliers: OutlierDetector;
+  readonly block: Block;
   readonly name: string;
 }
+
+/** Where the connections of an instance stand, whatever is held against it. */
+type Link = 'connecting' | 'ready' | 'backoff' | 'draining' | 'unknown';
 
 /**
  * One instance as a data thread sees it: its connections, and whether requests can go there.
@@ -43,9 +57,10 @@ export interface EndpointOwner {
  *                  v      |                                  v
  *                 backoff-+          (removed) --------> draining -- last stream --> (gone)
  *
- * A connection that is lost within a second after it was ready counts as a failed attempt: to backoff, not to connecting.
+ * A connection that is lost within a second after it was ready counts as a failed attempt: to backoff, not to connecting. While it is
+ * ready, it may be `unhealthy` (a check failed) or `ejected` (its answers failed): connected, but not picked.
  */
-export class Endpoint implements Candidate, Dialable {
+export class Endpoint implements Candidate, Dialable, Judged, SessionKeeper {
   readonly id: string;
   readonly target: Target;
   record: EndpointRecord;
@@ -56,22 +71,38 @@ export class Endpoint implements Candidate, Dialable {
   failures = 0;
   readonly block: Block;
   versionBlock: Block;
+  readonly health = new PassiveHealth();
+  readonly load = new Load();
+  tlsSession: TlsSession | null = null;
+  /** Since when it takes requests, on the turn clock: when it became ready, healthy or was let in again; 0 before. */
+  usableSince = 0;
 
   readonly #owner: EndpointOwner;
   readonly #context: UpstreamContext;
   #connections: UpstreamConnection[] = [];
   /** The connection that had a free slot last. */
   #current: UpstreamConnection | null = null;
+  #link: Link = 'connecting';
   #retry: NodeJS.Timeout | null = null;
   #drainTimer: NodeJS.Timeout | null = null;
-  #inFlight = 0;
+  #ejectionTimer: NodeJS.Timeout | null = null;
+  #concurrency: ConcurrencyLimit;
+  /** The policy looks at latency and failures. */
+  #watchesLoad: boolean;
+  inFlight = 0;
   /** What `failures` was when the last connection became ready: it counts again if that did not last. */
   #failuresBefore = 0;
   /** No further connection beside those there are before this time, since the last one failed; and how often in a row. */
   #moreAt = 0;
   #moreFailures = 0;
   #pingFactor = 1;
+  /** By method, for those that the record limits: requests per second, and what is left of them. */
+  readonly #rates = new Map<string, { readonly limit: number; readonly budget: Budget }>();
   #gone = false;
+  /** What its connections are made for. */
+  #speech: string;
+  /** The `lastError` that was last told. */
+  #toldError = '';
 
   constructor(record: EndpointRecord, versionBlock: Block, owner: EndpointOwner, context: UpstreamContext) {
     this.id = record.address;
@@ -81,7 +112,51 @@ export class Endpoint implements Candidate, Dialable {
     this.versionBlock = versionBlock;
     this.#owner = owner;
     this.#context = context;
-    this.#setState('connecting');
+    this.#concurrency = new ConcurrencyLimit(owner.settings.limits.instanceConcurrency);
+    this.#watchesLoad = isLoadAware(owner.settings);
+    this.#speech = speech(owner.settings);
+    this.#setLink('connecting');
+  }
+
+  get protocol(): Protocol {
+    return this.#owner.settings.protocol;
+  }
+
+  get connectionsPerInstance(): number {
+    return this.#owner.settings.limits.connectionsPerInstance;
+  }
+
+  /** How its connections are secured; null: not at all. */
+  get tls(): UpstreamTls | null {
+    return this.#owner.settings.tls ?? null;
+  }
+
+  /** It has a connection: in an emergency requests can go there, whatever is held against it. */
+  get connected(): boolean {
+    return this.#link === 'ready';
+  }
+
+  /** Takes over what the registry, or a check, says of it now. The owner looks at all its instances anew afterwards. */
+  update(record: EndpointRecord, versionBlock: Block): void {
+    const recovered = record.healthy !== false && this.record.healthy === false;
+    this.record = record;
+    this.versionBlock = versionBlock;
+    // A check that passes is proof enough (rule of passive health): nothing is held against it any more.
+    if (recovered) this.#forgive();
+    this.#show(false);
+  }
+
+  /** The service's limits are others now. */
+  configure(): void {
+    this.#concurrency = new ConcurrencyLimit(this.#owner.settings.limits.instanceConcurrency);
+    this.#watchesLoad = isLoadAware(this.#owner.settings);
+    const spoken = speech(this.#owner.settings);
+    if (spoken === this.#speech) return;
+    this.#speech = spoken;
+    for (const connection of [...this.#connections]) {
+      connection.drain();
+      this.connectionDraining(connection);
+    }
   }
 
   /** Its connection is one after attempts that had failed. */
@@ -99,11 +174,12 @@ export class Endpoint implements Candidate, Dialable {
   }
 
   dial(): void {
-    if (this.state === 'connecting' && this.#connections.length === 0) this.#dial();
+    if (this.#link === 'connecting' && this.#connections.length === 0) this.#dial();
   }
 
   /** A connection with a free stream slot, or null. */
   freeConnection(): UpstreamConnection | null {
+    if (this.inFlight >= this.#concurrency.limit || this.health.probe === 'running') return null;
     const current = this.#current;
     if (current?.canOpen) return current;
     for (const connection of this.#connections) {
@@ -117,7 +193,7 @@ export class Endpoint implements Candidate, Dialable {
 
   /** Every connection is full: opens another if the limit allows and none is on its way. */
   wantMore(): void {
-    if (this.state !== 'ready') return;
+    if (this.#link !== 'ready' || this.inFlight >= this.#concurrency.limit || this.health.probe === 'running') return;
     for (const connection of [...this.#connections]) {
       if (connection.state === 'connecting') return;
       // One has just been lost: what that means is decided when it has closed.
@@ -131,12 +207,30 @@ export class Endpoint implements Candidate, Dialable {
   get #hasRoom(): boolean {
     let open = 0;
     for (const { state } of this.#connections) if (state !== 'draining') open++;
-    return open < this.#owner.connectionsPerInstance;
+    // What speaks HTTP/1.1 has one connection here, with as many streams as there may be connections behind it.
+    return open < (this.protocol === 'h2' ? this.connectionsPerInstance : 1);
+  }
+
+  /** Counts one more request for `method` against the rate that its record allows; false when that is used up. */
+  admits(method: string): boolean {
+    const limit = this.record.methods?.[method]?.limit ?? null;
+    if (limit === null) return true;
+    const now = this.#context.clock.now();
+    const known = this.#rates.get(method);
+    const rate = known?.limit === limit ? known : { limit, budget: new Budget(limit, now) };
+    if (rate !== known) this.#rates.set(method, rate);
+    return rate.budget.take(now);
   }
 
   /** Looks for connections whose other end hangs. */
   sweep(): void {
     for (const connection of [...this.#connections]) connection.sweep(this.#pingFactor);
+    const maxAge = this.#owner.settings.maxConnectionAge;
+    if (maxAge === null || this.#link !== 'ready') return;
+    const old = this.#connections.some((connection) => connection.outlives(maxAge));
+    const connecting = this.#connections.some(({ state }) => state === 'connecting');
+    // The new one first; `connectionReady` lets the old ones go.
+    if (old && !connecting && this.#context.clock.now() >= this.#moreAt) this.#dial();
   }
 
   /** The server found our PINGs too many (rule of gRFC A8: half as often from now on). */
@@ -146,20 +240,72 @@ export class Endpoint implements Candidate, Dialable {
 
   /** A request was sent here, or ended. */
   requestStarted(): void {
-    this.#inFlight++;
+    if (this.health.probe === 'due') this.health.probe = 'running';
+    this.inFlight++;
     add(this.block, ENDPOINT.IN_FLIGHT, 1);
   }
 
   requestEnded(): void {
-    this.#inFlight--;
+    this.inFlight--;
     add(this.block, ENDPOINT.IN_FLIGHT, -1);
-    if (this.state === 'draining') this.#goneIfIdle();
+    if (this.#link === 'draining') this.#goneIfIdle();
+    else if (this.inFlight + 1 >= this.#concurrency.limit && this.state === 'ready') this.#owner.endpointFree(this);
+  }
+
+  /** It answered, or did not. `latency` in milliseconds, to the answer's end. */
+  judge(failed: boolean, latency: number): void {
+    const { outliers, block } = this.#owner;
+    if (this.#watchesLoad) this.load.ended(latency, failed, this.#context.clock.now());
+    if (failed) outliers.failed(this, block);
+    else {
+      outliers.succeeded(this);
+      this.#concurrency.answered(latency, this.inFlight, this.#context.clock.now());
+    }
+    if (this.health.probe === 'running') this.#probed(failed ? 'due' : 'none');
+  }
+
+  /** The request that probed it ended without telling anything about it. */
+  unjudged(): void {
+    if (this.health.probe === 'running') this.#probed('due');
+  }
+
+  #probed(next: 'due' | 'none'): void {
+    this.health.probe = next;
+    if (next === 'none') {
+      this.usableSince = this.#context.clock.now();
+      this.#context.onEndpointState(this.#owner.name, this, 'its answers are fine again');
+    }
+    this.#owner.endpointFree(this);
+  }
+
+  eject(ms: number, reason: EjectionReason): void {
+    this.health.ejectedUntil = this.#context.clock.now() + ms;
+    this.lastError = `left out for ${ms} ms (${reason})`;
+    if (this.#ejectionTimer !== null) clearTimeout(this.#ejectionTimer);
+    this.#ejectionTimer = setTimeout(() => this.#probation(), ms);
+    this.#ejectionTimer.unref();
+    this.#show();
+    this.#context.onEndpointState(this.#owner.name, this, this.lastError);
+  }
+
+  #probation(): void {
+    this.#ejectionTimer = null;
+    this.health.ejectedUntil = 0;
+    this.health.probe = 'due';
+    this.#show();
+  }
+
+  #forgive(): void {
+    if (this.#ejectionTimer !== null) clearTimeout(this.#ejectionTimer);
+    this.#ejectionTimer = null;
+    this.health.reset();
   }
 
   /** Left the registry: no new requests, the running ones finish. */
   drain(): void {
     this.#stopRetry();
-    this.#setState('draining');
+    this.#forgive();
+    this.#setLink('draining');
     for (const connection of [...this.#connections]) connection.drain();
     this.#drainTimer = setTimeout(() => this.destroy('drained for too long'), DRAIN_LIMIT);
     this.#drainTimer.unref();
@@ -168,8 +314,9 @@ export class Endpoint implements Candidate, Dialable {
 
   destroy(reason: string): void {
     this.#stopRetry();
+    this.#forgive();
     // Nothing is dialed again.
-    this.#setState('draining');
+    this.#setLink('draining');
     for (const connection of [...this.#connections]) connection.destroy(reason);
   }
 
@@ -178,21 +325,30 @@ export class Endpoint implements Candidate, Dialable {
   connectionReady(): void {
     this.#failuresBefore = this.failures;
     this.failures = 0;
-    this.lastError = '';
+    if (!this.health.ejected) this.lastError = '';
     this.#count('ok');
-    if (this.state === 'connecting' || this.state === 'backoff') {
-      this.#setState('ready');
+    this.#tellError();
+    const maxAge = this.#owner.settings.maxConnectionAge;
+    if (maxAge !== null) for (const old of [...this.#connections]) if (old.outlives(maxAge)) old.drain();
+    if (this.#link === 'connecting' || this.#link === 'backoff') {
+      this.#setLink('ready');
       this.#context.onEndpointState(this.#owner.name, this, 'connected');
-      this.#owner.endpointChanged(this);
-    } else if (this.state === 'ready') this.#owner.endpointFree(this);
+    } else if (this.#link === 'ready') this.#owner.endpointFree(this);
   }
 
   connectionDraining(connection: UpstreamConnection): void {
-    if (this.state === 'ready') this.#replace(connection.age, 'GOAWAY');
+    if (this.#link === 'ready') this.#replace(connection.age, connection.goaway);
+  }
+
+  /** A connection was given up for what requests did to it: another one takes its place at once, however short it lasted. */
+  connectionWorn(): void {
+    if (this.state !== 'ready') return;
+    if (this.#connections.some((connection) => connection.state === 'ready' || connection.state === 'connecting')) return;
+    this.#dial();
   }
 
   slotFree(): void {
-    if (this.state === 'ready') this.#owner.endpointFree(this);
+    if (this.#link === 'ready') this.#owner.endpointFree(this);
   }
 
   connectionChanged(): void {
@@ -208,7 +364,7 @@ export class Endpoint implements Candidate, Dialable {
     this.#connections = this.#connections.filter((other) => other !== connection);
     if (this.#current === connection) this.#current = null;
     this.connectionChanged();
-    if (this.state === 'draining') return this.#goneIfIdle();
+    if (this.#link === 'draining') return this.#goneIfIdle();
     if (was === 'connecting') this.#count(failure);
     if (this.#connections.some((other) => other.state === 'ready')) {
       if (was === 'connecting') this.#moreLater();
@@ -216,7 +372,7 @@ export class Endpoint implements Candidate, Dialable {
       return;
     }
     if (was !== 'connecting') {
-      if (this.state === 'ready') this.#replace(connection.age, reason);
+      if (this.#link === 'ready') this.#replace(connection.age, reason);
     } else {
       this.failures++;
       this.lastError = reason;
@@ -240,9 +396,8 @@ export class Endpoint implements Candidate, Dialable {
     const connecting = this.#connections.some((connection) => connection.state === 'connecting');
     if (!connecting && this.#hasRoom) this.#dial();
     if (ready) return;
-    this.#setState('connecting');
+    this.#setLink('connecting');
     this.#context.onEndpointState(this.#owner.name, this, reason);
-    this.#owner.endpointChanged(this);
   }
 
   /** One connection more than before was tried, and did not last. */
@@ -261,12 +416,17 @@ export class Endpoint implements Candidate, Dialable {
       this.#dial();
     }, this.#delay(this.failures));
     this.#retry.unref();
-    const first = this.state !== 'backoff';
-    this.#setState('backoff');
-    if (first) {
-      this.#context.onEndpointState(this.#owner.name, this, this.lastError);
-      this.#owner.endpointChanged(this);
-    }
+    const first = this.#link !== 'backoff';
+    this.#setLink('backoff');
+    if (first) this.#context.onEndpointState(this.#owner.name, this, this.lastError);
+    this.#tellError();
+  }
+
+  /** Whoever looks at the instances from outside wants to know why one is out. */
+  #tellError(): void {
+    if (this.lastError === this.#toldError) return;
+    this.#toldError = this.lastError;
+    this.#context.onEndpointError(this.#owner.name, this);
   }
 
   #dial(): void {
@@ -275,10 +435,10 @@ export class Endpoint implements Candidate, Dialable {
   }
 
   #goneIfIdle(): void {
-    if (this.#gone || this.#connections.length > 0 || this.#inFlight > 0) return;
+    if (this.#gone || this.#connections.length > 0 || this.inFlight > 0) return;
     this.#gone = true;
     if (this.#drainTimer !== null) clearTimeout(this.#drainTimer);
-    this.#setState('unknown');
+    this.#setLink('unknown');
     this.#context.onEndpointGone(this.#owner.name, this);
   }
 
@@ -287,12 +447,41 @@ export class Endpoint implements Candidate, Dialable {
     this.#retry = null;
   }
 
-  #setState(state: EndpointState): void {
-    this.state = state;
+  #setLink(link: Link): void {
+    this.#link = link;
+    this.#show();
+  }
+
+  /** Brings `state` up to date, and tells whoever has to know. */
+  #show(tell = true): void {
+    const before = this.state;
+    const state = this.#visibleState();
     this.block.view[this.block.base + ENDPOINT.STATE] = ENDPOINT_STATES.indexOf(state);
+    if (state === before) return;
+    this.state = state;
+    if (state === 'ready') this.usableSince = this.#context.clock.now();
+    // One that leaves is not the service's any more.
+    if (tell && state !== 'draining' && state !== 'unknown') this.#owner.endpointChanged(this);
+  }
+
+  #visibleState(): EndpointState {
+    if (this.#link !== 'ready') return this.#link;
+    if (this.record.healthy === false) return 'unhealthy';
+    return this.health.ejected ? 'ejected' : 'ready';
   }
 
   #count(result: ConnectResult): void {
     add(this.block, ENDPOINT.CONNECTS + CONNECT_RESULTS.indexOf(result), 1);
   }
+}
+
+/** Policies that look at latency and failures: for the others they are not kept. */
+function isLoadAware(settings: ServiceSettings): boolean {
+  const policies = [settings.balance, ...Object.values(settings.methods).map(({ balance }) => balance)];
+  return policies.some((policy) => policy === 'least_request' || policy === 'peak_ewma');
+}
+
+/** What of the settings a connection cannot take over while it lasts. */
+function speech({ protocol, limits }: ServiceSettings): string {
+  return protocol === 'h2' ? protocol : `${protocol} ${limits.connectionsPerInstance}`;
 }

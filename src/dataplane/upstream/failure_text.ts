@@ -12,6 +12,19 @@ export function describeNoVersion(service: string, version: string, counts: stri
   return `no match found conn: service "${service}" has no instance of version "${printable(version)}" (${counts})`;
 }
 
+/** Nobody has the labels that the request insists on. */
+export function describeNoLabel(
+  service: string,
+  version: string | null,
+  labels: readonly { readonly label: string; readonly value: string }[],
+  counts: string,
+): string {
+  const asked = labels.map(({ label, value }) => `${label} "${printable(value)}"`).join(' and ');
+  const of = version === null ? '' : ` of version "${printable(version)}"`;
+  const what = asked === '' ? 'that serves this method' : `with ${asked}`;
+  return `no match found conn: service "${service}" has no instance${of} ${what} (${counts})`;
+}
+
 /** `v1: 2, v2: 1`: the versions there are, and how many instances have each. */
 export function describeVersions(endpoints: readonly Endpoint[]): string {
   const counts = new Map<string, number>();

@@ -1,5 +1,5 @@
-/** How often connections are looked at, in milliseconds. */
-export const KEEPALIVE_SWEEP = 2_500;
+export { SWEEP_INTERVAL as KEEPALIVE_SWEEP } from '../../http2/limits.ts';
+
 /** Silence, while requests are open, before a PING; in sweeps: 10 s, the least that servers put up with (gRFC A8). */
 const PING_AFTER = 4;
 /** Silence after the PING before the connection is given up; in sweeps: 20 s. */

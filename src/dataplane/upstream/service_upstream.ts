@@ -1,12 +1,19 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Reason } from '../../base/errors.ts';
 import { add, type Block, SERVICE } from '../../model/counters.ts';
+import type { RequestRules } from '../../model/resilience.ts';
 import type { ServiceSettings } from '../../model/service.ts';
 import type { ServiceSnapshot } from '../../model/snapshot.ts';
-import { POLICIES } from '../balancing/policies.ts';
+import { hashOf } from '../routing/request_key.ts';
+import type { RequestView } from '../routing/request_view.ts';
 import type { UpstreamContext } from './context.ts';
 import { Endpoint, type EndpointOwner } from './endpoint.ts';
-import { describeNoInstance, describeNoneReady, describeNoVersion, describeVersions } from './failure_text.ts';
-import { Subset } from './subset.ts';
+import { describeNoInstance, describeNoneReady } from './failure_text.ts';
+import { OutlierDetector } from './outlier_detector.ts';
+import { RetryBudget } from './retry_budget.ts';
+import { type FilterText, Refusal, type Selectable, type Selection, Selector } from './selector.ts';
+import type { Subset } from './subset.ts';
+import { SubsetTable } from './subset_table.ts';
 import type { Waiter } from './wait_queue.ts';
 
 /** A request that waits for an instance. */
@@ -19,23 +26,13 @@ export interface WaitingRequest extends Waiter {
   reselect(): void;
 }
 
-/** What a request gets when it asks for instances. */
-export type Selection = Subset | Refusal;
-
-/** Why a request cannot go anywhere; turned into an answer by the exchange. */
-export class Refusal {
-  readonly reason: Reason;
-  readonly message: string;
-  constructor(reason: Reason, message: string) {
-    this.reason = reason;
-    this.message = message;
-  }
-}
-
 let arrivals = 0;
 
+/** Copies of requests under way per service and thread; beyond, none are made. */
+const MOST_MIRRORS = 100;
+
 /** One service in a data thread: its instances, who may serve what, and the requests that wait. */
-export class ServiceUpstream implements EndpointOwner {
+export class ServiceUpstream implements EndpointOwner, Selectable {
   readonly name: string;
   settings: ServiceSettings;
   block: Block;
@@ -50,15 +47,18 @@ export class ServiceUpstream implements EndpointOwner {
   readonly #endpoints = new Map<string, Endpoint>();
   /** Sorted by id. */
   #sorted: Endpoint[] = [];
-  #all: Subset;
-  #byVersion = new Map<string, Subset>();
-  /** Requests that came before the registry's first answer. */
-  #early: Subset;
+  readonly subsets: SubsetTable;
+  readonly #selector: Selector;
   #pending = 0;
   #gone: Refusal | null = null;
-  /** `describeNoVersion` of this set, but for the version asked for; made when it is first needed. */
-  #versionCounts: string | null = null;
+  /** Rules of single methods by path; null when there are none. */
+  #methods: ReadonlyMap<string, RequestRules> | null = null;
+  #hashes = false;
+  readonly outliers: OutlierDetector;
+  readonly retryBudget = new RetryBudget();
   inFlight = 0;
+  /** Copies of requests that are under way. */
+  mirrors = 0;
 
   constructor(snapshot: ServiceSnapshot, context: UpstreamContext) {
     this.name = snapshot.name;
@@ -66,13 +66,26 @@ export class ServiceUpstream implements EndpointOwner {
     this.#context = context;
     this.block = context.block(snapshot.counters);
     this.unversionedBlock = this.block;
-    this.#all = this.#newSubset(null);
-    this.#early = this.#newSubset(null);
+    this.outliers = new OutlierDetector(snapshot.settings.outlier, () => this.#sorted);
+    this.subsets = new SubsetTable(() => this.settings, context);
+    this.#selector = new Selector(this);
+    this.#configure(snapshot.settings);
     this.apply(snapshot);
   }
 
-  get connectionsPerInstance(): number {
-    return this.settings.limits.connectionsPerInstance;
+  /** The rules for requests of this path. */
+  rules(path: string): RequestRules {
+    return this.#methods?.get(path) ?? this.settings;
+  }
+
+  #configure(settings: ServiceSettings): void {
+    this.settings = settings;
+    const methods = Object.entries(settings.methods);
+    this.#methods = methods.length === 0 ? null : new Map(methods);
+    const policies = [settings.balance, ...methods.map(([, rules]) => rules.balance)];
+    this.#hashes = policies.some((policy) => policy === 'ring_hash' || policy === 'maglev');
+    this.outliers.configure(settings.outlier);
+    for (const endpoint of this.#sorted) endpoint.configure();
   }
 
   /** The registry has answered, and there is nobody; or it is not even followed any more. */
@@ -83,6 +96,7 @@ export class ServiceUpstream implements EndpointOwner {
   /** Looks for connections whose other end hangs. */
   sweep(): void {
     for (const endpoint of this.#sorted) endpoint.sweep();
+    this.outliers.sweep(this.#context.clock.now(), this.block);
   }
 
   get endpoints(): readonly Endpoint[] {
@@ -91,8 +105,10 @@ export class ServiceUpstream implements EndpointOwner {
 
   /** Takes over what changed. Instances that stay keep their connections, whatever else about them is new. */
   apply(snapshot: ServiceSnapshot): void {
-    const rebuildPickers = snapshot.settings.balance !== this.settings.balance;
-    this.settings = snapshot.settings;
+    // Every message brings a copy; what instances have learned must not be lost for that.
+    const configured = !isDeepStrictEqual(snapshot.settings, this.settings);
+    const fresh = snapshot.settings.balance !== this.settings.balance;
+    if (configured) this.#configure(snapshot.settings);
     this.block = this.#context.block(snapshot.counters);
     // A service that was discovered counted nowhere until now.
     this.block.view[this.block.base + SERVICE.IN_FLIGHT] = this.inFlight;
@@ -122,8 +138,7 @@ export class ServiceUpstream implements EndpointOwner {
       const versionBlock = range === undefined ? this.unversionedBlock : this.#context.block(range);
       const endpoint = this.#endpoints.get(record.address);
       if (endpoint !== undefined) {
-        endpoint.record = record;
-        endpoint.versionBlock = versionBlock;
+        endpoint.update(record, versionBlock);
       } else {
         const fresh = new Endpoint(record, versionBlock, this, this.#context);
         this.#endpoints.set(fresh.id, fresh);
@@ -132,31 +147,47 @@ export class ServiceUpstream implements EndpointOwner {
     }
     if (left.length > 0) this.#sorted = this.#sorted.filter((endpoint) => !gone.has(endpoint.id));
     if (added.length > 0) this.#sorted = merge(this.#sorted, added);
-    this.#regroup(rebuildPickers);
+    this.subsets.regroup(this.#sorted, fresh, configured);
+    this.#selector.changed();
     for (const endpoint of left) endpoint.drain();
     for (const endpoint of added) endpoint.start();
     this.#reselectWaiting();
   }
 
-  /** The instances for a request that names `requested` (a version, or null). */
-  select(requested: string | null): Selection {
+  /** The instances for a request, by the rules of its method. */
+  select(view: RequestView, rules: RequestRules): Selection {
     if (this.#gone !== null) return this.#gone;
-    if (!this.known) return this.#early;
-    const rule = this.settings.version;
-    const version = requested ?? rule.default;
-    if (version === null || version === '') return this.#all.members.length > 0 ? this.#all : this.#noInstance();
-    const subset = this.#byVersion.get(version);
-    if (subset !== undefined) return subset;
-    if (rule.fallback === 'any') return this.#all.members.length > 0 ? this.#all : this.#noInstance();
-    if (rule.fallback !== 'none') {
-      for (const other of rule.fallback) {
-        const next = this.#byVersion.get(other);
-        if (next !== undefined) return next;
-      }
-    }
-    if (this.#all.members.length === 0) return this.#noInstance();
-    this.#versionCounts ??= describeVersions(this.#sorted);
-    return new Refusal('no_version', describeNoVersion(this.name, version, this.#versionCounts));
+    if (!this.known) return this.subsets.early;
+    return this.#selector.select(view, rules);
+  }
+
+  /** An instance with a free stream for a copy of a request; null when none is due, there is none, or too many are under way. */
+  pickMirror(key: number): Endpoint | null {
+    const rule = this.settings.mirror;
+    if (rule === null || this.mirrors >= MOST_MIRRORS || this.#context.random() >= rule.share) return null;
+    return this.subsets.ofVersion(rule.version)?.pick(null, key) ?? null;
+  }
+
+  /** Some policy of it goes by what `keyOf` says. */
+  get hashes(): boolean {
+    return this.#hashes;
+  }
+
+  /** The filters of a request in words, for those who ask why; `selected` is what `select` gave, null when it refused. */
+  reasons(view: RequestView, rules: RequestRules, selected: Subset | null): FilterText[] {
+    return this.#selector.reasons(view, rules, selected);
+  }
+
+  /** Takes the request's place in the rate that `endpoint` allows its method; false when that is used up. */
+  admits(endpoint: Endpoint, view: RequestView): boolean {
+    return !this.#selector.limitsRate(view) || endpoint.admits(view.method);
+  }
+
+  /** What the policy hashes the request by. */
+  keyOf(view: RequestView): number {
+    const source = this.settings.hashOn;
+    const key = source === null ? null : hashOf(view, source);
+    return key ?? (this.#context.random() * 2 ** 32) >>> 0;
   }
 
   /** No member of `subset` is ready, nor about to be. */
@@ -165,7 +196,11 @@ export class ServiceUpstream implements EndpointOwner {
     return new Refusal(reason, message);
   }
 
-  #noInstance(): Refusal {
+  random(): number {
+    return this.#context.random();
+  }
+
+  noInstance(): Refusal {
     return new Refusal('no_instance', describeNoInstance(this.name, this.settings, this.updatedAt));
   }
 
@@ -196,27 +231,32 @@ export class ServiceUpstream implements EndpointOwner {
   }
 
   endpointFree(endpoint: Endpoint): void {
-    this.#all.slotFreed();
-    const own = this.#ownSubset(endpoint);
-    own?.slotFreed();
+    this.subsets.slotFreed(endpoint);
     if (this.#pending === 0) return;
-    while (endpoint.state === 'ready' && endpoint.freeConnection() !== null) {
-      const a = this.#all.queue.head;
-      const b = own === undefined ? null : own.queue.head;
-      const next = a === null || (b !== null && b.waitOrder < a.waitOrder) ? b : a;
+    while (endpoint.freeConnection() !== null) {
+      const next = this.#firstWaiting(endpoint);
       if (next === null) return;
-      this.stopWaiting(next as WaitingRequest);
-      (next as WaitingRequest).dispatch(endpoint);
+      this.stopWaiting(next);
+      next.dispatch(endpoint);
     }
     if (this.#pending > 0) endpoint.wantMore();
   }
 
+  /** Of those who wait for `endpoint`, and may have it, the one who came first. */
+  #firstWaiting(endpoint: Endpoint): WaitingRequest | null {
+    let first: Waiter | null = null;
+    for (const subset of this.subsets.containing(endpoint)) {
+      const { head } = subset.queue;
+      if (head === null || !subset.uses(endpoint)) continue;
+      if (first === null || head.waitOrder < first.waitOrder) first = head;
+    }
+    return first as WaitingRequest | null;
+  }
+
   endpointChanged(endpoint: Endpoint): void {
-    this.#all.invalidate();
-    const own = this.#ownSubset(endpoint);
-    own?.invalidate();
+    for (const subset of this.subsets.containing(endpoint)) subset.invalidate();
     if (endpoint.state === 'ready') return this.endpointFree(endpoint);
-    for (const subset of own === undefined ? [this.#all] : [this.#all, own]) {
+    for (const subset of this.subsets.containing(endpoint)) {
       if (subset.queue.length > 0 && !subset.hopeful) this.#refuseAll(subset, this.noneReady(subset));
     }
   }
@@ -233,7 +273,7 @@ export class ServiceUpstream implements EndpointOwner {
   /** Whoever waits is told so and waits no longer. */
   refuseWaiting(reason: Reason, message: string): void {
     const refusal = new Refusal(reason, message);
-    for (const subset of this.#subsets()) this.#refuseAll(subset, refusal);
+    for (const subset of this.subsets.subsets()) this.#refuseAll(subset, refusal);
   }
 
   destroy(reason: string): void {
@@ -247,54 +287,11 @@ export class ServiceUpstream implements EndpointOwner {
     }
   }
 
-  #ownSubset(endpoint: Endpoint): Subset | undefined {
-    const version = endpoint.record.version;
-    return version === null ? undefined : this.#byVersion.get(version);
-  }
-
-  #newSubset(version: string | null): Subset {
-    return new Subset(version, POLICIES[this.settings.balance], this.#context.random);
-  }
-
-  #subsets(): Subset[] {
-    return [this.#early, this.#all, ...this.#byVersion.values()];
-  }
-
-  /** Sorts the instances into subsets; subsets that stay keep their picker's position, unless the policy is another now. */
-  #regroup(fresh: boolean): void {
-    this.#versionCounts = null;
-    const versions = new Map<string, Endpoint[]>();
-    for (const endpoint of this.#sorted) {
-      const version = endpoint.record.version;
-      if (version === null) continue;
-      const members = versions.get(version);
-      if (members === undefined) versions.set(version, [endpoint]);
-      else members.push(endpoint);
-    }
-    const before = this.#byVersion;
-    const all = this.#all;
-    if (fresh) {
-      this.#all = this.#newSubset(null);
-      adopt(all, this.#all);
-    }
-    this.#all.setMembers(this.#sorted);
-    this.#byVersion = new Map();
-    for (const [version, members] of versions) {
-      const old = before.get(version);
-      const subset = old === undefined || fresh ? this.#newSubset(version) : old;
-      if (old !== undefined && old !== subset) adopt(old, subset);
-      subset.setMembers(members);
-      this.#byVersion.set(version, subset);
-    }
-    // Whoever waited for a version that is gone chooses again.
-    for (const [version, subset] of before) if (!this.#byVersion.has(version)) adopt(subset, this.#early);
-  }
-
   /** Requests that waited for the first answer, or for a version that left, choose among what there is now. */
   #reselectWaiting(): void {
     if (this.#pending === 0 || (!this.known && this.trouble === null && this.#gone === null)) return;
     const waiting: WaitingRequest[] = [];
-    for (const subset of this.#subsets()) {
+    for (const subset of this.subsets.subsets()) {
       for (let waiter = subset.queue.head; waiter !== null; waiter = subset.queue.head) {
         this.stopWaiting(waiter as WaitingRequest);
         waiting.push(waiter as WaitingRequest);
@@ -302,14 +299,6 @@ export class ServiceUpstream implements EndpointOwner {
     }
     waiting.sort((a, b) => a.waitOrder - b.waitOrder);
     for (const request of waiting) request.reselect();
-  }
-}
-
-/** Moves the waiting requests of `from` to `to`, in order. */
-function adopt(from: Subset, to: Subset): void {
-  for (let waiter = from.queue.head; waiter !== null; waiter = from.queue.head) {
-    from.queue.remove(waiter);
-    to.queue.push(waiter, waiter.waitOrder);
   }
 }
 

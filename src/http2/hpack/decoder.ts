@@ -9,6 +9,8 @@ import { STATIC_LENGTH, STATIC_NAMES, STATIC_VALUES } from './static_table.ts';
 
 export { HPACK_ERROR_TOKENS, type HpackErrorToken } from './errors.ts';
 
+/** Section 4.2: the smallest size of the interval and the last one. */
+const MAX_SIZE_UPDATES = 2;
 /** No update of the table size is due. */
 const NOTHING_DUE = -1;
 
@@ -141,7 +143,9 @@ export class HpackDecoder implements Cursor {
 
   /** Section 6.3: updates stand at the start of a block only. */
   private readSizeUpdates(buf: Buffer, end: number): boolean {
+    let updates = 0;
     while (this.at < end && ((buf[this.at] as number) & 0xe0) === 0x20) {
+      if (++updates > MAX_SIZE_UPDATES) this.fail('hpack_table_size_update_flood');
       let size = (buf[this.at++] as number) & 0x1f;
       if (size === 0x1f) {
         size = this.readLongInteger(buf, end, 0x1f);

@@ -22,6 +22,8 @@ export const HPACK_ERROR_TOKENS = [
   'hpack_huffman_padding',
   /** Section 6.3: a table size above what we allow. */
   'hpack_table_size_too_large',
+  /** Section 4.2: more updates at the start of a block than the two that say everything. */
+  'hpack_table_size_update_flood',
   /** Section 4.2: a table size update after the first field of a block. */
   'hpack_table_size_update_late',
   /** Section 4.2: we lowered the maximum, and the block does not begin with the update that is due. */

@@ -37,6 +37,8 @@ export interface WaitingData {
   source: Stream | null;
   /** The connection credit has been given back (`held.ts`): what is owed when it is written is the stream's part. */
   held: boolean;
+  /** `buf` is a copy made for this, up to `end`: nobody else writes to it. */
+  owned: boolean;
 }
 
 /** One stream of one connection. Made and changed by its `Connection`; others only read it and hold it as a handle. */
@@ -52,6 +54,8 @@ export class Stream {
 
   /** The peer's first (final) header block has arrived; the next one is trailers. */
   headersReceived = false;
+  /** Server role: octets of the request's header list, as its connection accounts for them. */
+  headerOctets = 0;
   /** Octets of DATA that content-length still promises; -1 when nothing is promised. */
   expectedOctets = -1;
 
@@ -63,6 +67,9 @@ export class Stream {
   /** Client role: the request was HEAD, so content-length promises no DATA (RFC 9110 section 9.3.2). */
   noResponseBody = false;
 
+  /** Client role: its reset waits for its turn; nobody wants what comes until then. */
+  abandoned = false;
+
   /** Server role: RST_STREAM NO_ERROR follows our END_STREAM, since the rest of the request is not wanted (RFC 9113 section 8.1). */
   stopAfterEnd = false;
 
@@ -71,6 +78,8 @@ export class Stream {
   /** END_STREAM or these trailers go out after `waiting`. */
   waitingEnd = false;
   waitingTrailers: HeaderList | null = null;
+  /** Since when nothing of `waiting` could be sent, in monotonic milliseconds; 0 when that has not been looked at since something was. */
+  stalledAt = 0;
   /** True while the stream stands in the connection's list of those that wait for its window. */
   queued = false;
 

@@ -44,6 +44,15 @@ test('equal sets differ in nothing, in whatever order and however they came abou
   t.pass();
 });
 
+test('an instance is changed when a method is switched or limited in another way, and not when it is said again', (t) => {
+  const of = (online: boolean, limit: number | null) => [instanceOn(1, { methods: { Get: { online, limit } } })];
+  t.true(isEmpty(diff(of(true, 5), of(true, 5))));
+  for (const after of [of(false, 5), of(true, 6), of(true, null), [instanceOn(1)]]) {
+    t.is(diff(of(true, 5), after).changed.length, 1);
+  }
+  t.is(diff(of(true, 5), [instanceOn(1, { methods: { Put: { online: true, limit: 5 } } })]).changed.length, 1);
+});
+
 test('a diff is as small as it can be', (t) => {
   const before = [instanceOn(1), instanceOn(2, { version: 'v1' }), instanceOn(3)];
   const after = [instanceOn(4), instanceOn(1), instanceOn(2, { version: 'v2' })];
@@ -60,6 +69,7 @@ for (const [what, rest] of Object.entries({
   weight: { weight: 2 },
   zone: { zone: 'x' },
   'a label': { metadata: { x: 'y' } },
+  'a method': { methods: { Get: { online: false, limit: null } } },
 })) {
   test(`an instance whose ${what} differs is changed`, (t) => {
     t.is(diff([instanceOn(1)], [instanceOn(1, rest)]).changed.length, 1);

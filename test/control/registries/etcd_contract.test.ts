@@ -3,6 +3,7 @@ import { openRegistry } from '../../../src/control/registries/open.ts';
 import { type Records, registryContract } from '../../contract/registry.ts';
 import { type EtcdServer, startEtcd } from '../../support/etcd.ts';
 import { present } from '../../support/requires.ts';
+import { startTcpProxy } from '../../support/tcp_proxy.ts';
 
 const PATH = '/services/book/';
 
@@ -24,8 +25,10 @@ async function writeAll(etcd: EtcdServer, before: Records, after: Records): Prom
 }
 
 if (present('etcd')) {
-  registryContract(test, 'etcd', { changes: true, goesAway: true }, async ({ records, away = false }) => {
+  const abilities = { changes: true, goesAway: true, slow: true };
+  registryContract(test, 'etcd', abilities, async ({ records, clock, away = false, slow = 0 }) => {
     const etcd = await startEtcd();
+    const way = slow > 0 ? await startTcpProxy(etcd.port, { delay: slow }) : null;
     let held: Records = {};
     const write = async (wanted: Records): Promise<void> => {
       await writeAll(etcd, held, wanted);
@@ -34,12 +37,19 @@ if (present('etcd')) {
     await write(records);
     if (away) await etcd.kill();
     return {
-      registry: openRegistry('main', { type: 'etcd', endpoints: [etcd.endpoint] }),
+      registry: openRegistry(
+        'main',
+        { type: 'etcd', endpoints: [way === null ? etcd.endpoint : `http://127.0.0.1:${way.port}`] },
+        { clock },
+      ),
       query: { service: 'book', path: PATH, format: 'auto' },
       write,
       away: etcd.kill,
       back: etcd.restart,
-      dispose: etcd.stop,
+      async dispose() {
+        await way?.close();
+        await etcd.stop();
+      },
     };
   });
 } else {

@@ -1,10 +1,10 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { Coalescer } from '../../../src/control/registries/etcd/coalesce.ts';
+import { Coalescer } from '../../../src/control/registries/coalesce.ts';
 import { etcdError } from '../../../src/control/registries/etcd/errors.ts';
-import { Gate } from '../../../src/control/registries/etcd/gate.ts';
 import { belongsTo, rangeEnd } from '../../../src/control/registries/etcd/keys.ts';
 import { RecordSet } from '../../../src/control/registries/etcd/record_set.ts';
+import { Gate } from '../../../src/control/registries/gate.ts';
 import { findFormat } from '../../../src/control/registries/records/formats.ts';
 import type { RecordFormat } from '../../../src/control/registries/records/record.ts';
 import { manualClock } from '../../support/manual_clock.ts';
@@ -60,6 +60,17 @@ test('a change that is older than the record known is skipped', (t) => {
   t.is(set.answer().instances.length, 1);
 });
 
+test('a listing counts also where its revisions are known: an etcd that lost its data counts from one again', (t) => {
+  const set = new RecordSet('p/', AUTO);
+  set.replace([{ key: 'p/1', value: '127.0.0.1:1', revision: 5n }]);
+  set.replace([{ key: 'p/1', value: '127.0.0.1:2', revision: 5n }]);
+  t.deepEqual(
+    set.answer().instances.map(({ address }) => address),
+    ['127.0.0.1:2'],
+  );
+  t.true(set.apply([{ key: 'p/1', value: '127.0.0.1:3', revision: 6n }]));
+});
+
 test('a record that becomes unreadable keeps its instance until it is readable again or deleted', (t) => {
   const set = new RecordSet('p/', AUTO);
   set.replace([{ key: 'p/a', value: '127.0.0.1:1', revision: 1n }]);
@@ -68,7 +79,39 @@ test('a record that becomes unreadable keeps its instance until it is readable a
   set.replace([{ key: 'p/a', value: 'more garbage', revision: 3n }]);
   t.deepEqual([set.answer().instances.length, set.answer().bad.length], [1, 1]);
   set.apply([{ key: 'p/a', value: null, revision: 4n }]);
-  t.deepEqual(set.answer(), { instances: [], bad: [] });
+  const { instances, bad } = set.answer();
+  t.deepEqual({ instances, bad }, { instances: [], bad: [] });
+});
+
+test('every record is shown with the format it was read as, also those that another one with the same address outdoes', (t) => {
+  const set = new RecordSet('p/', AUTO);
+  const { records = () => [] } = set.answer();
+  set.replace([
+    { key: 'p/a', value: '127.0.0.1:1', revision: 1n },
+    { key: 'p/b', value: '{"Op":0,"Addr":"127.0.0.1:1"}', revision: 2n },
+    { key: 'p/c', value: '{"Op":1,"Addr":"127.0.0.1:2"}', revision: 3n },
+    { key: 'p/d', value: 'garbage', revision: 4n },
+  ]);
+  t.is(set.answer().instances.length, 1);
+  t.deepEqual(
+    records().map(({ key, format, instances, problem }) => [key, format, instances.length, problem === null]),
+    [
+      ['p/a', 'plain', 1, true],
+      ['p/b', 'grpc', 1, true],
+      ['p/c', 'grpc', 0, true],
+      ['p/d', null, 0, false],
+    ],
+  );
+});
+
+test('a record with several endpoints gives the one of the protocol that the query asks for', (t) => {
+  const value = '{"id":"1","name":"p","endpoints":["http://127.0.0.1:80","grpc://127.0.0.1:90"]}';
+  const addresses = (['h2', 'http/1.1'] as const).map((protocol) => {
+    const set = new RecordSet('p/', AUTO, protocol);
+    set.replace([{ key: 'p/1', value, revision: 1n }]);
+    return set.answer().instances.map(({ address }) => address);
+  });
+  t.deepEqual(addresses, [['127.0.0.1:90'], ['127.0.0.1:80']]);
 });
 
 test('the first change is told at once, and those that follow together', (t) => {

@@ -12,7 +12,7 @@ function entryOf(record: Records[string]): unknown {
   return 'garbage' in record ? JSON.parse(record.garbage) : record;
 }
 
-registryContract(test, 'file', { changes: true, goesAway: true }, async ({ records, away = false }) => {
+registryContract(test, 'file', { changes: true, goesAway: true }, async ({ records, clock, away = false }) => {
   const directory = await mkdtemp(join(tmpdir(), 'outrigger-file-'));
   const path = join(directory, 'instances.yaml');
   const aside = join(directory, 'aside');
@@ -21,7 +21,7 @@ registryContract(test, 'file', { changes: true, goesAway: true }, async ({ recor
   await write(records);
   if (away) await rename(path, aside);
   return {
-    registry: openRegistry('files', { type: 'file', path }),
+    registry: openRegistry('files', { type: 'file', path }, { clock }),
     query: { service: 'book', path: '/services/book/', format: 'auto' },
     write,
     away: () => rename(path, aside),

@@ -4,12 +4,12 @@ import { registryContract } from '../../contract/registry.ts';
 import { eventually } from '../../support/eventually.ts';
 import { recordingListener } from '../../support/recording_listener.ts';
 
-registryContract(test, 'static', { changes: false, goesAway: false }, async ({ records }) => {
+registryContract(test, 'static', { changes: false, goesAway: false }, async ({ records, clock }) => {
   const instances = Object.values(records).map((record) =>
     'garbage' in record ? { address: record.garbage } : record,
   );
   return {
-    registry: openRegistry('here', { type: 'static' }),
+    registry: openRegistry('here', { type: 'static' }, { clock }),
     query: { service: 'book', path: '', format: 'auto', instances },
     dispose: async () => {},
   };

@@ -27,11 +27,11 @@ class Fake {
 
 function setUp(count: number) {
   const fakes = Array.from({ length: count }, (_, i) => new Fake(`i${i}`));
-  const subset = new Subset(null, POLICIES.round_robin, () => 0);
+  const subset = new Subset(null, POLICIES.round_robin, { random: () => 0, now: () => 0 }, () => 0);
   const asEndpoints = (list: readonly Fake[]): Endpoint[] => list as unknown as Endpoint[];
   subset.setMembers(asEndpoints(fakes));
   const pick = (avoid: Fake | null = null): string | null =>
-    subset.pick(avoid as unknown as Endpoint | null)?.id ?? null;
+    subset.pick(avoid as unknown as Endpoint | null, 0)?.id ?? null;
   return { fakes, subset, pick, set: (list: readonly Fake[]) => subset.setMembers(asEndpoints(list)) };
 }
 

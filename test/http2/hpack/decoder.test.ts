@@ -46,6 +46,11 @@ const REJECTED: readonly (readonly [token: HpackErrorToken, what: string, hex: s
   ['hpack_huffman_padding', 'padding of zeros', '0081000161'],
   ['hpack_huffman_padding', 'padding of 8 bits', '008207ff0161'],
   ['hpack_table_size_too_large', 'a table size above the maximum', sizeUpdate(4097)],
+  [
+    'hpack_table_size_update_flood',
+    'a third table size update in a row',
+    `${sizeUpdate(0)}${sizeUpdate(1)}${sizeUpdate(2)}`,
+  ],
   ['hpack_table_size_update_late', 'a table size update behind a field', `82${sizeUpdate(100)}`],
   ['hpack_table_size_update_missing', 'a block without the update that is due', '82', 100],
   ['hpack_table_size_update_missing', 'an empty block while an update is due', '', 100],

@@ -3,8 +3,10 @@ import type { InterceptingCall, Interceptor } from '@grpc/grpc-js';
 import type { IDuplexStream, IOptions, IWatchRequest, IWatchResponse } from 'etcd3';
 import { describeError, OutriggerError } from '../../../base/errors.ts';
 import type { EtcdOptions, RegistryTls } from '../../../config/registry_options.ts';
-import { authDisabled, tokenRefused } from './errors.ts';
+import { authDisabled, INVALID_TOKEN, TOKEN_REFUSED, tokenRefused } from './errors.ts';
+import { avoidFailed, eachEndpointOnce } from './hosts.ts';
 import { rangeEnd } from './keys.ts';
+import { type EtcdLeases, leaseCalls } from './leases.ts';
 import type { KeyValue } from './record_set.ts';
 import type { EtcdTiming } from './timing.ts';
 
@@ -19,11 +21,11 @@ export interface EtcdClient {
   probe(prefix: string): Promise<void>;
   /** A raw watch stream; nothing has been asked on it yet. */
   watch(): Promise<WatchCall>;
+  /** The calls that keeping a record takes. */
+  readonly leases: EtcdLeases;
   /** Cancels the calls that still run and closes the connections. */
   close(): void;
 }
-
-type FaultPolicy = NonNullable<NonNullable<IOptions['faultHandling']>['global']>;
 
 /**
  * Connects to etcd through the etcd3 package, which is loaded here: it costs 19 MB, and only those pay who use it.
@@ -53,7 +55,9 @@ export async function connectEtcd(options: EtcdOptions, timing: EtcdTiming): Pro
         start(metadata, {
           onReceiveStatus(status, forward) {
             running.delete(call);
-            forward(status);
+            // By its own words the client library would know it, and ask again and again with the token that was refused.
+            const details = status.details.replace(INVALID_TOKEN, TOKEN_REFUSED);
+            forward({ ...status, details });
           },
         });
       },
@@ -76,12 +80,15 @@ export async function connectEtcd(options: EtcdOptions, timing: EtcdTiming): Pro
       'grpc.max_receive_message_length': -1,
       // gRPC would wait up to two minutes before it dials again.
       'grpc.initial_reconnect_backoff_ms': 100,
-      'grpc.max_reconnect_backoff_ms': 1_000,
+      'grpc.max_reconnect_backoff_ms': 500,
       'grpc.service_config_disable_resolution': 1,
       // `http_proxy` in the environment is meant for the way out of the cluster, not for its registry.
       'grpc.enable_http_proxy': 0,
     },
-    faultHandling: { global: eachEndpointOnce(options.endpoints.length), host: () => eachEndpointOnce(1) },
+    faultHandling: {
+      global: eachEndpointOnce(options.endpoints.length),
+      host: avoidFailed(options.endpoints.length, () => performance.now()),
+    },
   });
 
   async function logIn(): Promise<void> {
@@ -135,28 +142,13 @@ export async function connectEtcd(options: EtcdOptions, timing: EtcdTiming): Pro
       await authenticated(() => client.kv.range(range));
     },
     watch: () => client.watchClient.watch(),
+    leases: leaseCalls(client, authenticated, timing.request),
     close() {
       closed = true;
       for (const call of running) call.cancelWithStatus(grpc.status.CANCELLED, 'the registry was closed');
       client.close();
     },
   };
-}
-
-/** A policy for the client library: at most `attempts` tries, one per endpoint since each try takes the next one, and no wait. */
-function eachEndpointOnce(attempts: number): FaultPolicy {
-  const policy = {
-    async execute<T>(run: () => PromiseLike<T> | T): Promise<T> {
-      for (let attempt = 1; ; attempt++) {
-        try {
-          return await run();
-        } catch (error) {
-          if (attempt >= attempts || !/UNAVAILABLE|DEADLINE_EXCEEDED/.test(describeError(error))) throw error;
-        }
-      }
-    },
-  };
-  return policy as unknown as FaultPolicy;
 }
 
 async function readCertificates(tls: RegistryTls): Promise<NonNullable<IOptions['credentials']>> {

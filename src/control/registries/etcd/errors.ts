@@ -4,7 +4,8 @@ import { describeError, OutriggerError } from '../../../base/errors.ts';
 const KINDS = [
   {
     code: 'etcd_auth',
-    pattern: /invalid user ID or password|user name is empty|invalid auth token|revision of auth store is old/,
+    pattern:
+      /invalid user ID or password|user name is empty|token was refused|invalid auth token|revision of auth store is old/,
     hint: 'Set `username` and `password` of this registry to a user that etcd knows (etcdctl user list).',
   },
   {
@@ -52,9 +53,14 @@ export function concernsAll(error: OutriggerError): boolean {
   return error.code !== 'etcd_permission';
 }
 
+/** What etcd says of a token that it does not know, or not any more. */
+export const INVALID_TOKEN = 'etcdserver: invalid auth token';
+/** What we say instead. */
+export const TOKEN_REFUSED = 'etcd: the token was refused';
+
 /** Whether a fresh token may help: the token expired, or users and roles changed since it was given. */
 export function tokenRefused(error: unknown): boolean {
-  return /invalid auth token|revision of auth store is old/.test(describeError(error));
+  return /token was refused|invalid auth token|revision of auth store is old/.test(describeError(error));
 }
 
 /** A server without password auth refuses to hand out tokens, and needs none. */

@@ -1,12 +1,12 @@
 import { backoffDelay, REGISTRY_BACKOFF } from '../../../base/backoff.ts';
 import type { Clock } from '../../../base/clock.ts';
 import type { OutriggerError } from '../../../base/errors.ts';
-import type { RecordFormat } from '../records/record.ts';
+import { Coalescer } from '../coalesce.ts';
+import type { Gate } from '../gate.ts';
+import type { RecordFormat, RecordProtocol } from '../records/record.ts';
 import type { RegistryAnswer, RegistryListener } from '../registry.ts';
 import type { EtcdClient } from './client.ts';
-import { Coalescer } from './coalesce.ts';
 import { concernsAll } from './errors.ts';
-import type { Gate } from './gate.ts';
 import { RecordSet } from './record_set.ts';
 import type { EtcdTiming } from './timing.ts';
 import { followWatch, type WatchEnd } from './watch_stream.ts';
@@ -48,9 +48,15 @@ export class Feed {
   /** Failures in a row that concern this prefix alone. */
   #failures = 0;
 
-  constructor(path: string, format: RecordFormat, listener: RegistryListener, deps: FeedDeps) {
+  constructor(
+    path: string,
+    format: RecordFormat,
+    protocol: RecordProtocol,
+    listener: RegistryListener,
+    deps: FeedDeps,
+  ) {
     this.#path = path;
-    this.#records = new RecordSet(path, format);
+    this.#records = new RecordSet(path, format, protocol);
     this.#listener = listener;
     this.#deps = deps;
     this.#flush = new Coalescer(deps.timing.coalesce, deps.clock, () => {

@@ -1,7 +1,7 @@
 import type { Instance } from '../../../model/instance.ts';
-import { decodeRecord } from '../records/formats.ts';
-import type { RecordFormat } from '../records/record.ts';
-import type { BadRecord, RegistryAnswer } from '../registry.ts';
+import { readRecord } from '../records/formats.ts';
+import type { RecordFormat, RecordProtocol } from '../records/record.ts';
+import type { BadRecord, RegistryAnswer, SeenRecord } from '../registry.ts';
 import { belongsTo } from './keys.ts';
 
 /** A key with its value and the revision that wrote it. */
@@ -22,17 +22,20 @@ interface Entry {
   readonly revision: bigint;
   readonly instances: readonly Instance[];
   readonly problem: string | null;
+  readonly format: string | null;
 }
 
-/** The decoded records under one prefix, read with one format. Each value is decoded once, when it comes. */
+/** The decoded records under one prefix, read with one format. Each value is decoded when it comes. */
 export class RecordSet {
   readonly #path: string;
   readonly #format: RecordFormat;
+  readonly #protocol: RecordProtocol;
   #entries = new Map<string, Entry>();
 
-  constructor(path: string, format: RecordFormat) {
+  constructor(path: string, format: RecordFormat, protocol: RecordProtocol = 'h2') {
     this.#path = path;
     this.#format = format;
+    this.#protocol = protocol;
   }
 
   /** Puts a complete listing in the place of everything known. */
@@ -42,7 +45,8 @@ export class RecordSet {
     for (const { key, value, revision } of records) {
       if (!belongsTo(key, this.#path)) continue;
       const known = before.get(key);
-      this.#entries.set(key, known?.revision === revision ? known : this.#decode(key, value, revision, known));
+      // Also at the revision that is known: an etcd that lost its data counts from one again.
+      this.#entries.set(key, this.#decode(key, value, revision, known));
     }
   }
 
@@ -71,19 +75,25 @@ export class RecordSet {
         if (rival === undefined || rival.revision <= revision) newest.set(instance.address, { revision, instance });
       }
     }
-    return { instances: Array.from(newest.values(), ({ instance }) => instance), bad };
+    return { instances: Array.from(newest.values(), ({ instance }) => instance), bad, records: () => this.#records() };
+  }
+
+  #records(): readonly SeenRecord[] {
+    return Array.from(this.#entries, ([key, { format, instances, problem }]) => {
+      return { key, format, instances: problem === null ? instances : [], problem };
+    });
   }
 
   /** A value that cannot be read leaves the instances that its key named before: only a readable record or a deletion ends them. */
   #decode(key: string, value: string, revision: bigint, known: Entry | undefined): Entry {
-    const decoded = decodeRecord(this.#format, key, value, this.#path);
+    const { decoded, format } = readRecord(this.#format, key, value, this.#path, this.#protocol);
     switch (decoded.kind) {
       case 'instances':
-        return { revision, instances: decoded.instances, problem: null };
+        return { revision, instances: decoded.instances, problem: null, format };
       case 'nobody':
-        return { revision, instances: [], problem: null };
+        return { revision, instances: [], problem: null, format };
       case 'problem':
-        return { revision, instances: known?.instances ?? [], problem: decoded.problem };
+        return { revision, instances: known?.instances ?? [], problem: decoded.problem, format };
     }
   }
 }

@@ -1,22 +1,22 @@
 import { REGISTRY_BACKOFF } from '../../../base/backoff.ts';
 import type { Clock } from '../../../base/clock.ts';
 import type { EtcdOptions } from '../../../config/registry_options.ts';
+import { Gate } from '../gate.ts';
 import { findFormat } from '../records/formats.ts';
-import type { RecordFormat } from '../records/record.ts';
+import type { RecordFormat, RecordProtocol } from '../records/record.ts';
 import { refuseFormat } from '../refused.ts';
 import type { Registry, RegistryListener, RegistryQuery, RegistryWatch } from '../registry.ts';
 import { counted, newRegistryStats } from '../stats.ts';
 import { connectEtcd, type EtcdClient } from './client.ts';
 import { concernsAll, etcdError } from './errors.ts';
 import { Feed, type FeedDeps } from './feed.ts';
-import { Gate } from './gate.ts';
 import { ETCD_TIMING, type EtcdTiming } from './timing.ts';
 
 /**
  * While etcd is away only one of all watches knocks at a time (see `Gate`), so it may knock often: what waits for the answer
  * is a set of instances that may be wrong.
  */
-const AWAY_BACKOFF = { ...REGISTRY_BACKOFF, max: 2_000 };
+const AWAY_BACKOFF = { ...REGISTRY_BACKOFF, max: 1_000 };
 
 /** One prefix in one format, and everybody who asked for it. */
 interface SharedFeed {
@@ -24,7 +24,7 @@ interface SharedFeed {
   readonly listeners: Set<RegistryListener>;
 }
 
-/** Reads instances from etcd 3.4 and later. Queries with the same path and format share one watch. */
+/** Reads instances from etcd 3.4 and later. Queries with the same path, format and protocol share one watch. */
 export function openEtcdRegistry(
   name: string,
   options: EtcdOptions,
@@ -51,7 +51,7 @@ export function openEtcdRegistry(
     explain: (cause, doing) => etcdError(cause, name, options.endpoints, doing),
   };
 
-  function share(path: string, format: RecordFormat, key: string): SharedFeed {
+  function share(path: string, format: RecordFormat, protocol: RecordProtocol, key: string): SharedFeed {
     const listeners = new Set<RegistryListener>();
     const everybody: RegistryListener = {
       set(answer) {
@@ -61,7 +61,7 @@ export function openEtcdRegistry(
         for (const listener of [...listeners]) listener.error(error);
       },
     };
-    const shared = { feed: new Feed(path, format, counted(everybody, stats, clock), deps), listeners };
+    const shared = { feed: new Feed(path, format, protocol, counted(everybody, stats, clock), deps), listeners };
     feeds.set(key, shared);
     return shared;
   }
@@ -102,8 +102,9 @@ export function openEtcdRegistry(
       const format = findFormat(query.format);
       if (format === null) return refuseFormat(query, listener);
       if (closed) return { close: () => Promise.resolve() };
-      const key = `${query.format} ${query.path}`;
-      const shared = feeds.get(key) ?? share(query.path, format, key);
+      const { path, protocol = 'h2' } = query;
+      const key = `${query.format} ${protocol} ${path}`;
+      const shared = feeds.get(key) ?? share(path, format, protocol, key);
       // An own object per watch: the same listener may watch twice.
       const own: RegistryListener = { set: (answer) => listener.set(answer), error: (error) => listener.error(error) };
       shared.listeners.add(own);

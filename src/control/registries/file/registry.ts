@@ -5,7 +5,7 @@ import { refuseFormat } from '../refused.ts';
 import type { Registry, RegistryListener, RegistryQuery, RegistryWatch } from '../registry.ts';
 import { counted, newRegistryStats } from '../stats.ts';
 import { answerOf } from './entries.ts';
-import { checkFiles, FileSource, type FileState } from './source.ts';
+import { checkFiles, FileSource, type FileState, serviceNames } from './source.ts';
 
 /**
  * Reads instances from a YAML or JSON file, or from a directory of them (`parse.ts` shows what they look like). The last part of
@@ -30,7 +30,7 @@ export function openFileRegistry(name: string, options: FileOptions, clock: Cloc
       const tell = ({ services, error }: FileState): void => {
         const entries = services.get(service);
         // A file that cannot be read may be the one that names the service: then nothing is known of it, not even that it is empty.
-        if (entries !== undefined || error === null) own.set(answerOf(entries ?? [], format));
+        if (entries !== undefined || error === null) own.set(answerOf(entries ?? [], format, query.protocol));
         if (error !== null) own.error(error);
       };
       watches.add(tell);
@@ -48,6 +48,7 @@ export function openFileRegistry(name: string, options: FileOptions, clock: Cloc
       };
     },
     check: () => checkFiles(options.path),
+    names: () => serviceNames(options.path),
     async close() {
       closed = true;
       watches.clear();

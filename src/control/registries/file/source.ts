@@ -2,7 +2,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../../../base/clock.ts';
 import { describeError, OutriggerError } from '../../../base/errors.ts';
-import { DirectoryWatch } from './directory_watch.ts';
+import { DirectoryWatch } from '../../files/directory_watch.ts';
 import type { FileEntry, FileServices } from './parse.ts';
 
 /** What was read, and what could not be. */
@@ -102,6 +102,20 @@ export async function checkFiles(path: string): Promise<OutriggerError | null> {
   } catch (cause) {
     return cause instanceof OutriggerError ? cause : unreadable(path, cause);
   }
+}
+
+/** The services that the files name. Rejects with the first error. */
+export async function serviceNames(path: string): Promise<readonly string[]> {
+  const names = new Set<string>();
+  try {
+    const directory = (await stat(path)).isDirectory();
+    for (const file of directory ? await listFiles(path) : [path]) {
+      for (const name of (await readServices(file, directory, undefined)).services.keys()) names.add(name);
+    }
+  } catch (cause) {
+    throw cause instanceof OutriggerError ? cause : unreadable(path, cause);
+  }
+  return [...names];
 }
 
 async function listFiles(directory: string): Promise<string[]> {

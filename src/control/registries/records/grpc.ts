@@ -1,5 +1,7 @@
 import { shown, usableAddress } from './address.ts';
-import { isObject, NOBODY, oneInstance, problem, type RecordFormat, textOf } from './record.ts';
+import { keyUnder } from './key.ts';
+import { labelsFor } from './labels.ts';
+import { isObject, NOBODY, oneInstance, problem, type RecordFormat, type RecordWriter, textOf } from './record.ts';
 
 /** `Op` of a record that takes its address out. */
 const DELETE = 1;
@@ -24,4 +26,12 @@ export const grpc: RecordFormat = {
     const { version, weight, zone } = metadata;
     return oneInstance({ id, address, version: textOf(version), weight, zone, metadata });
   },
+};
+
+/** Key and value as etcd's `endpoints.Manager` writes them; version, weight and zone go into the metadata. */
+export const encodeGrpc: RecordWriter = (registrant) => {
+  const { address, path } = registrant;
+  const labels = labelsFor(registrant, 'version', 'weight', 'zone');
+  const Metadata = Object.keys(labels).length === 0 ? null : labels;
+  return { key: keyUnder(path, address), value: JSON.stringify({ Op: 0, Addr: address, Metadata }) };
 };

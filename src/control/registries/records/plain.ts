@@ -1,5 +1,6 @@
 import { shown, usableAddress } from './address.ts';
-import { oneInstance, problem, type RecordFormat } from './record.ts';
+import { keyUnder } from './key.ts';
+import { oneInstance, problem, type RecordFormat, type RecordWriter } from './record.ts';
 
 /**
  * The value is the address itself: `host:port` or `http://host:port`.
@@ -14,3 +15,6 @@ export const plain: RecordFormat = {
     return oneInstance({ id: record.id, address });
   },
 };
+
+/** Key and value as go-kit's registrar writes them: the address, and nothing else, for which there is no place. */
+export const encodePlain: RecordWriter = ({ id, address, path }) => ({ key: keyUnder(path, id), value: address });

@@ -1,15 +1,20 @@
-import type { Instance } from '../../../model/instance.ts';
+import type { Instance, MethodSwitches } from '../../../model/instance.ts';
+import type { Protocol } from '../../../model/service.ts';
+
+/** What the instances of a query must speak: a record with several endpoints gives the one that does. */
+export type RecordProtocol = Protocol;
 
 /** A record as a registry stores it, taken apart as far as every format needs it. */
 export interface RawRecord {
   readonly key: string;
   /** The last part of the key: the registry's own name for the instance. */
   readonly id: string;
-  /** The prefix that was asked for. */
+  /** The prefix that was asked for; empty where records have no keys. */
   readonly prefix: string;
   readonly value: string;
   /** The value when it is a JSON object, else null. */
   readonly fields: Readonly<Record<string, unknown>> | null;
+  readonly protocol: RecordProtocol;
 }
 
 /**
@@ -21,14 +26,45 @@ export type Decoded =
   | { readonly kind: 'nobody' }
   | { readonly kind: 'problem'; readonly problem: string };
 
-/** One way to write an instance down. Both functions are pure and throw for no input. */
+/** One way to write an instance down. All functions are pure; those that read throw for no input. */
 export interface RecordFormat {
   /** The name in the config. */
   readonly name: string;
   /** Whether the record has this format's shape, so that `auto` may leave it to this format alone. */
   fits(record: RawRecord): boolean;
+  /** Where its library writes: a JSON object below it that has the shape of no format is of this one all the same. */
+  readonly namespace?: string;
   decode(record: RawRecord): Decoded;
 }
+
+/** An instance that is to be written down. */
+export interface Registrant {
+  /** The name of the service. */
+  readonly service: string;
+  /** The instance's own name, unique in the service. */
+  readonly id: string;
+  /** `host:port` or `[v6]:port`. */
+  readonly address: string;
+  readonly version: string | null;
+  /** At least 0. */
+  readonly weight: number;
+  readonly zone: string | null;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** The prefix under which readers look. */
+  readonly path: string;
+}
+
+/** A record as it goes into the registry. */
+export interface WrittenRecord {
+  readonly key: string;
+  readonly value: string;
+}
+
+/**
+ * Writes an instance as the library that the format comes from would, so that its readers find it. Pure. Throws an
+ * OutriggerError `record_unwritable` when the format has no place for the address.
+ */
+export type RecordWriter = (registrant: Registrant) => WrittenRecord;
 
 export const NOBODY: Decoded = { kind: 'nobody' };
 
@@ -44,14 +80,24 @@ export interface FoundInstance {
   readonly weight?: unknown;
   readonly zone?: unknown;
   readonly metadata?: unknown;
+  readonly methods?: MethodSwitches | null;
 }
 
 export function oneInstance(found: FoundInstance): Decoded {
-  const { id, address, version = null, weight, zone, metadata } = found;
-  return {
-    kind: 'instances',
-    instances: [{ id, address, version, weight: weightOf(weight), zone: textOf(zone), metadata: labelsOf(metadata) }],
+  return { kind: 'instances', instances: [instanceOf(found)] };
+}
+
+export function instanceOf(found: FoundInstance): Instance {
+  const { id, address, version = null, weight, zone, metadata, methods = null } = found;
+  const instance = {
+    id,
+    address,
+    version,
+    weight: weightOf(weight),
+    zone: textOf(zone),
+    metadata: labelsOf(metadata),
   };
+  return methods === null ? instance : { ...instance, methods };
 }
 
 /** Text or a number as text; null for anything else and for empty text. */
@@ -60,11 +106,17 @@ export function textOf(value: unknown): string | null {
   return typeof value === 'string' && value.trim() !== '' ? value.trim() : null;
 }
 
+/** A number, also as text; null for anything else. */
+export function numberOf(value: unknown): number | null {
+  const text = textOf(value);
+  const number = text === null ? Number.NaN : Number(text);
+  return Number.isFinite(number) ? number : null;
+}
+
 /** A weight that nobody can use must not cost the instance: it counts as 1. */
 function weightOf(value: unknown): number {
-  const text = textOf(value);
-  const weight = text === null ? Number.NaN : Number(text);
-  return Number.isFinite(weight) && weight >= 0 ? weight : 1;
+  const weight = numberOf(value);
+  return weight !== null && weight >= 0 ? weight : 1;
 }
 
 /** Labels are strings: numbers and booleans become text, everything deeper is left out. */

@@ -1,8 +1,15 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { decodeRecord, FORMAT_NAMES, findFormat } from '../../../../src/control/registries/records/formats.ts';
-import type { Decoded, RecordFormat } from '../../../../src/control/registries/records/record.ts';
+import { RecordSet } from '../../../../src/control/registries/etcd/record_set.ts';
+import {
+  decodeRecord,
+  FORMAT_NAMES,
+  findFormat,
+  readRecord,
+} from '../../../../src/control/registries/records/formats.ts';
+import type { Decoded, RawRecord, RecordFormat } from '../../../../src/control/registries/records/record.ts';
 import type { Instance } from '../../../../src/model/instance.ts';
+import { BROKEN_RECORDS, LIBRARY_RECORDS } from './libraries.ts';
 
 function format(name: string): RecordFormat {
   const found = findFormat(name);
@@ -112,7 +119,7 @@ const READABLE: readonly Case[] = [
     format: 'hwholiday',
     key: '/a/b/svc/svc-7d1f',
     value: `{"node":{${NODE},"version":"","address":"127.0.0.1:8089"},"metadata":null,"endpoints":{"Get":{"online":false}}}`,
-    instance: { address: '127.0.0.1:8089', version: 'latest' },
+    instance: { address: '127.0.0.1:8089', version: 'latest', methods: { Get: { online: false, limit: null } } },
   },
   {
     title: 'learning_tools etcd/register, switched off',
@@ -145,9 +152,85 @@ for (const { title, format: name, key, value, instance } of READABLE) {
   }
 }
 
+for (const { source, format: name, key, value, instance } of LIBRARY_RECORDS) {
+  test(`${name} reads what is written by ${source}, and auto knows it`, (t) => {
+    const prefix = key.slice(0, key.lastIndexOf('/') + 1);
+    const id = key.slice(prefix.length);
+    const expected = { id, version: null, weight: 1, zone: null, metadata: {}, ...instance } as Instance;
+    const decoded: Decoded = instance === null ? { kind: 'nobody' } : { kind: 'instances', instances: [expected] };
+    for (const path of [prefix, prefix.slice(0, -1), '']) {
+      t.deepEqual(readRecord(format(name), key, value, path), { decoded, format: name });
+      t.deepEqual(readRecord(format('auto'), key, value, path), { decoded, format: name });
+    }
+  });
+}
+
+test('the shape of what a library writes is that of one format alone', (t) => {
+  for (const { format: name, key, value } of LIBRARY_RECORDS) {
+    const fields = value.startsWith('{') ? JSON.parse(value) : null;
+    const id = key.slice(key.lastIndexOf('/') + 1);
+    const record: RawRecord = { key, id, prefix: '', value, fields, protocol: 'h2' };
+    const fitting = FORMAT_NAMES.filter((other) => other !== 'auto' && format(other).fits(record));
+    t.deepEqual(fitting, [name], `${key} ${value}`);
+  }
+});
+
+for (const { format: name, key, value, problem } of BROKEN_RECORDS) {
+  test(`${name} finds the problem of ${key} ${value}, and it costs no other record`, (t) => {
+    const path = key.slice(0, key.lastIndexOf('/') + 1);
+    for (const by of [name, 'auto']) {
+      const good = LIBRARY_RECORDS.filter((record) => record.format === name && record.instance !== null);
+      const set = new RecordSet(path, format(by));
+      const others = good.map((record, at) => ({
+        key: `${path}${at}/${record.key}`,
+        value: record.value,
+        revision: 1n,
+      }));
+      set.replace([{ key, value, revision: 1n }, ...others]);
+      t.is(set.answer().bad.length, 1);
+      const decoded = readRecord(format(by), key, value, path);
+      t.is(decoded.format, name);
+      t.regex((decoded.decoded as { problem: string }).problem, problem);
+      t.is(set.answer().instances.length, new Set(good.map(({ instance }) => instance?.address)).size);
+    }
+  });
+}
+
+test('of several nodes in one go-micro record each is an instance', (t) => {
+  const value = '{"name":"a","version":"v1","nodes":[{"id":"1","address":"h:1"},{"id":"2","address":"h:2"}]}';
+  const decoded = decodeRecord(format('auto'), '/micro/registry/a/x', value, '/micro/registry/a/');
+  const instances = decoded.kind === 'instances' ? decoded.instances : [];
+  t.deepEqual(
+    instances.map(({ id, address, version }) => [id, address, version]),
+    [
+      ['1', 'h:1', 'v1'],
+      ['2', 'h:2', 'v1'],
+    ],
+  );
+});
+
+for (const [name, record, http] of [
+  ['kratos', '{"name":"a","endpoints":["grpc://h:1","grpcs://h:2","https://h:3","http://h:4"]}', 'h:4'],
+  ['kratos', '{"name":"a","endpoints":["grpc://h:1","https://h:3"]}', 'h:3'],
+  [
+    'dubbo',
+    '{"ServiceName":"a","Host":"h","Port":9,"Metadata":{"dubbo.endpoints":"[{\\"port\\":1,\\"protocol\\":\\"tri\\"},{\\"port\\":4,\\"protocol\\":\\"rest\\"}]"}}',
+    'h:4',
+  ],
+] as const) {
+  test(`${name} gives the endpoint of the protocol asked for: ${record}`, (t) => {
+    const address = (protocol: 'h2' | 'http/1.1') => {
+      const decoded = decodeRecord(format(name), 'a/1', record, 'a/', protocol);
+      return decoded.kind === 'instances' ? decoded.instances[0]?.address : null;
+    };
+    t.is(address('h2'), 'h:1');
+    t.is(address('http/1.1'), http);
+  });
+}
+
 const UNREADABLE: readonly [format: string, value: string, problem: RegExp][] = [
   ['auto', '', /fits no format .* found ""/],
-  ['auto', 'hello', /fits no format \(hwholiday, grpc, plain\): found "hello"/],
+  ['auto', 'hello', /fits no format \(outrigger, hwholiday, grpc, .*\): found "hello"/],
   ['auto', '127.0.0.1', /fits no format/],
   ['auto', ':8089', /fits no format/],
   ['auto', '127.0.0.1:0', /fits no format/],
@@ -172,6 +255,14 @@ const UNREADABLE: readonly [format: string, value: string, problem: RegExp][] = 
   ['plain', '{"Op":0,"Addr":"1.2.3.4:80"}', /no address/],
   ['grpc', '1.2.3.4:80', /no grpc record/],
   ['hwholiday', '1.2.3.4:80', /no hwholiday record/],
+  ['outrigger', '1.2.3.4:80', /no outrigger record/],
+  ['kratos', '1.2.3.4:80', /no kratos record/],
+  ['go-micro', '1.2.3.4:80', /no go-micro record/],
+  ['kitex', '1.2.3.4:80', /no kitex record/],
+  ['dubbo', '1.2.3.4:80', /no dubbo record/],
+  ['dubbo', '', /no value, and no URL/],
+  ['nerve', '1.2.3.4:80', /no nerve record/],
+  ['auto', '{"name":"book"}', /fits no format/],
 ];
 
 for (const [name, value, problem] of UNREADABLE) {
@@ -184,7 +275,8 @@ for (const [name, value, problem] of UNREADABLE) {
 }
 
 test('there are these formats, and no others', (t) => {
-  t.deepEqual([...FORMAT_NAMES].sort(), ['auto', 'grpc', 'hwholiday', 'plain']);
+  const names = ['auto', 'dubbo', 'go-micro', 'grpc', 'hwholiday', 'kitex', 'kratos', 'nerve', 'outrigger', 'plain'];
+  t.deepEqual([...FORMAT_NAMES].sort(), names);
   t.is(findFormat('morse'), null);
   for (const name of FORMAT_NAMES) t.is(findFormat(name)?.name, name);
 });
@@ -201,16 +293,43 @@ test('no value makes any format throw, and whatever is read has a usable address
       .record({ weight: fc.jsonValue(), zone: fc.jsonValue(), metadata: fc.jsonValue(), version: fc.jsonValue() })
       .map((v) => JSON.stringify({ ...v, node: { ...v, address: 'a:1' } })),
   );
+  const fields = [
+    'id',
+    'name',
+    'version',
+    'metadata',
+    'endpoints',
+    'nodes',
+    'network',
+    'address',
+    'weight',
+    'tags',
+    'Host',
+  ];
+  fields.push('Port', 'ServiceName', 'Metadata', 'Tag', 'host', 'port', 'labels', 'node', 'Weight');
+  const sensible = fc.oneof(fc.jsonValue(), fc.constantFrom('h:1', ['grpc://h:1'], [{ address: 'h:1' }], 'h', 1));
+  const mixture = fc.dictionary(fc.constantFrom(...fields), sensible).map((record) => JSON.stringify(record));
+  const key = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.string().map((url) => `/dubbo/a/providers/${encodeURIComponent(`tri://${url}`)}`),
+    fc.constantFrom(
+      '/dubbo/a/providers/tri%3A%2F%2F%',
+      '/microservices/a/1',
+      '/micro/registry/a/1',
+      'kitex/registry-etcd/a/h:1',
+    ),
+  );
+  const anything = fc.oneof(value, mixture, fc.constant(''));
   fc.assert(
-    fc.property(fc.constantFrom(...FORMAT_NAMES), fc.string(), value, (name, key, text) => {
-      const decoded: Decoded = decodeRecord(format(name), key, text, '');
+    fc.property(fc.constantFrom(...FORMAT_NAMES), key, fc.string(), anything, (name, at, prefix, text) => {
+      const decoded: Decoded = decodeRecord(format(name), at, text, prefix);
       if (decoded.kind !== 'instances') return true;
       return decoded.instances.every(
         ({ address, weight, metadata }) =>
           address !== '' && weight >= 0 && Object.values(metadata).every((label) => typeof label === 'string'),
       );
     }),
-    { numRuns: 1_000 },
+    { numRuns: 3_000 },
   );
   t.pass();
 });

@@ -1,0 +1,67 @@
+import type { ServiceJson } from '../../admin/services_json.ts';
+import { describeError } from '../../base/errors.ts';
+import { type Output, problemsText } from '../check_print.ts';
+import { adminAddress } from './admin_address.ts';
+import { adminGet } from './admin_request.ts';
+import type { ServicesCommand, ServicesSource } from './command.ts';
+import { servicesText } from './sidecar_print.ts';
+
+type FromSidecar = Extract<ServicesSource, { readonly kind: 'sidecar' }>;
+
+/**
+ * `outrigger services`: asks the running sidecar what it knows. Resolves with the exit code: 0; 1 when no sidecar answers or it does not
+ * know the service; 2 for a bad config or address.
+ */
+export async function listSidecar(command: ServicesCommand, from: FromSidecar, output: Output): Promise<number> {
+  const admin = await adminAddress(from.admin, command.config);
+  if (admin.kind === 'problems') {
+    output.err(problemsText(admin.problems, output.color));
+    return 2;
+  }
+  const fail = (message: string, hint: string, code = 1): number => {
+    output.err(`${message}\n  hint: ${hint}\n`);
+    return code;
+  };
+  if (admin.kind === 'wrong') return fail(admin.message, admin.hint, 2);
+  let answer: { readonly status: number; readonly body: string };
+  try {
+    answer = await adminGet(admin.target, '/services');
+  } catch (error) {
+    const hint = 'start one with "outrigger run", or say where its admin address is: --admin host:port';
+    return fail(`no sidecar answers at ${admin.text}: ${describeError(error)}`, hint);
+  }
+  const all = answer.status === 200 ? servicesOf(answer.body) : null;
+  if (all === null) {
+    const hint = 'say where the admin address of the sidecar is: --admin host:port';
+    return fail(`what answers at ${admin.text} is not the admin server of a sidecar (status ${answer.status})`, hint);
+  }
+  const services = from.service === null ? all : all.filter(({ name }) => name === from.service);
+  if (from.service !== null && services.length === 0) {
+    const names = all.map(({ name }) => name).join(', ');
+    const hint =
+      names === ''
+        ? 'it knows none yet; a service of `discover` appears when it is first called'
+        : `it knows: ${names}`;
+    return fail(`the sidecar at ${admin.text} knows no service "${from.service}"`, hint);
+  }
+  if (!command.json) output.out(servicesText(services));
+  else output.out(from.service === null ? `${answer.body.trimEnd()}\n` : `${JSON.stringify(services, null, 2)}\n`);
+  return 0;
+}
+
+/** The list that `GET /services` gives; null when it is something else. */
+function servicesOf(body: string): ServiceJson[] | null {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(body);
+  } catch {
+    return null;
+  }
+  const isService = (entry: unknown): entry is ServiceJson =>
+    typeof entry === 'object' &&
+    entry !== null &&
+    'name' in entry &&
+    'instances' in entry &&
+    Array.isArray(entry.instances);
+  return Array.isArray(parsed) && parsed.every(isService) ? parsed : null;
+}

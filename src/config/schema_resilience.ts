@@ -1,0 +1,172 @@
+import * as z from 'zod';
+import { BALANCE_POLICIES } from '../model/balancing.ts';
+import { STATUS_NAMES } from '../model/resilience.ts';
+import { duration, share, text, whole } from './fields.ts';
+import { versionExpression } from './schema_routing.ts';
+
+const code = z.enum(STATUS_NAMES);
+
+const MOST_ATTEMPTS = 5;
+
+const retry = z.strictObject({
+  attempts: whole(2, MOST_ATTEMPTS)
+    .default(3)
+    .describe('Attempts in all, the first included. go-kit: the first argument of Retry.'),
+  timeout: duration(1, ', or null')
+    .nullable()
+    .default(null)
+    .describe(
+      'Longest time for all attempts together; null: only the timeout below. go-kit: the second argument of Retry.',
+    ),
+  per_try_timeout: duration(1, ', or null')
+    .nullable()
+    .default(null)
+    .describe(
+      'Longest wait for the response headers of one attempt; one that takes longer is given up and sent to another instance. ' +
+        'Null: the instance may take as long as the request.',
+    ),
+  on: z
+    .array(code)
+    .min(1)
+    .default(['unavailable'])
+    .describe(
+      'Which failures are worth another attempt. HTTP answers count by their gRPC code: 429, 502, 503 and 504 are unavailable. A ' +
+        'lost connection is unavailable, too.',
+    ),
+  backoff: z
+    .strictObject({
+      base: duration(1).prefault('25ms').describe('Before the second attempt; twice as long before each further one.'),
+      max: duration(1).prefault('250ms').describe('The longest pause.'),
+    })
+    .prefault({})
+    .describe(
+      'Pauses between attempts, each times 0.8 to 1.2. `grpc-retry-pushback-ms` in an answer takes their place.',
+    ),
+  non_idempotent: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Also HTTP requests that are not idempotent (POST, PATCH). gRPC requests are always covered: a policy says that the method bears it.',
+    ),
+});
+
+const hedge = z.strictObject({
+  attempts: whole(2, MOST_ATTEMPTS).default(2).describe('Attempts in all, the first included.'),
+  delay: duration(1).describe('Without response headers for this long, the next attempt begins at another instance.'),
+});
+
+const timeout = duration(1, ', or null')
+  .nullable()
+  .default(null)
+  .describe("Longest time from a request's arrival to the end of its answer; null: only the client's own deadline.");
+
+const retryRule = retry
+  .nullable()
+  .default(null)
+  .describe(
+    'Further attempts after a failure; null: none. A request that certainly was not processed is sent elsewhere in any case.',
+  );
+
+/** What may be said for one method, in place of what is said for its service. */
+export const methodSchema = z.strictObject({
+  version: versionExpression
+    .nullable()
+    .default(null)
+    .describe('The version for requests that name none; null: what the service says.'),
+  balance: z.enum(BALANCE_POLICIES).optional().describe('In place of the `balance` of the service.'),
+  timeout: duration(1, ', or null').nullable().optional().describe('In place of the `timeout` of the service.'),
+  retry: retry.nullable().optional().describe('In place of the `retry` of the service; null: no further attempts.'),
+  hedge: hedge
+    .nullable()
+    .default(null)
+    .describe(
+      'A second attempt while the first one takes long; the first good answer counts. Only for methods that may run twice. Null: none.',
+    ),
+});
+
+const outlier = z.strictObject({
+  consecutive_failures: whole(1, 1_000)
+    .nullable()
+    .default(5)
+    .describe('Failures in a row after which an instance is left out; null: not looked at.'),
+  on: z
+    .array(code)
+    .default(['unavailable', 'deadline_exceeded', 'internal', 'unknown', 'data_loss', 'resource_exhausted'])
+    .describe('Answers that count as a failure, besides connections that break and requests without an answer.'),
+  interval: duration(100)
+    .prefault('10s')
+    .describe('How often the rates below are judged, and old ejections forgotten.'),
+  base_ejection: duration(100)
+    .prefault('30s')
+    .describe('How long an instance is left out the first time; the nth time n times as long.'),
+  max_ejection: duration(100).prefault('300s').describe('The longest it is left out.'),
+  max_ejected: share(0.01)
+    .prefault('10%')
+    .describe('Share of the instances that may be left out at once. One always may.'),
+  success_rate: z
+    .strictObject({
+      stdev: z.number({ error: 'a number above 0' }).gt(0, { error: 'a number above 0' }).default(1.9),
+      minimum_hosts: whole(2, 10_000).default(5),
+      request_volume: whole(1, 1_000_000).default(100),
+    })
+    .nullable()
+    .default(null)
+    .describe(
+      'Leaves out instances whose success rate lies `stdev` standard deviations below the mean; null: not looked at.',
+    ),
+  failure_percentage: z
+    .strictObject({
+      threshold: share(0.01).prefault('85%'),
+      minimum_hosts: whole(1, 10_000).default(5),
+      request_volume: whole(1, 1_000_000).default(50),
+    })
+    .nullable()
+    .default(null)
+    .describe('Leaves out instances of whose requests at least `threshold` failed; null: not looked at.'),
+});
+
+const slowStart = z.strictObject({
+  window: duration(100).describe('How long an instance that is new, or back, takes to get its full share.'),
+  aggression: z
+    .number({ error: 'a number above 0' })
+    .gt(0, { error: 'a number above 0' })
+    .default(1)
+    .describe('Above 1: faster at first. Share = max(minimum, (age / window) ^ (1 / aggression)).'),
+  minimum: share(0.01).prefault('10%').describe('The share it begins with.'),
+});
+
+/** Keys of a service that say how it survives instances that fail. */
+export const resilience = {
+  timeout,
+  retry: retryRule,
+  methods: z
+    .record(text('a request path').regex(/^\/./, { error: 'a request path such as /book.Book/Get' }), methodSchema)
+    .default({})
+    .describe('Rules for single methods by request path, in place of `timeout` and `retry`.'),
+  outlier: z
+    .union([z.literal('off'), outlier])
+    .prefault({})
+    .describe(
+      'Instances that keep failing are left out for a while, judged by the answers to ordinary requests. `off`: never. Then one real ' +
+        'request probes whether it is well again.',
+    ),
+  panic_threshold: share(0)
+    .prefault('50%')
+    .describe(
+      'With a smaller share of instances usable, those that are left out get requests as well. Counted per version; 0%: never.',
+    ),
+  slow_start: slowStart
+    .nullable()
+    .default(null)
+    .describe('A gentle start for instances that are new, or back; null: none.'),
+  max_connection_age: duration(1_000, ', or null')
+    .nullable()
+    .default(null)
+    .describe(
+      'Connections are replaced at this age, times 0.9 to 1.1, the new one before the old one goes; null: never.',
+    ),
+};
+
+export type RetryInput = z.output<typeof retry>;
+export type MethodInput = z.output<typeof methodSchema>;
+export type OutlierInput = z.output<typeof outlier>;

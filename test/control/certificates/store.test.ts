@@ -1,0 +1,131 @@
+import { copyFileSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { type Clock, systemClock } from '../../../src/base/clock.ts';
+import type { CertificateFiles } from '../../../src/config/tls_options.ts';
+import { CertificateStore } from '../../../src/control/certificates/store.ts';
+import type { ToDataThread } from '../../../src/model/snapshot.ts';
+import { Authority, type Issued, PAST, pemOf } from '../../support/certificates.ts';
+import { eventually } from '../../support/eventually.ts';
+import { manualClock } from '../../support/manual_clock.ts';
+import { recordingLog } from '../../support/recording_log.ts';
+import { present } from '../../support/requires.ts';
+import { temporaryDirectory } from '../../support/sidecar.ts';
+
+const testWith = present('openssl') ? test : test.skip;
+
+/** A store that follows files of a directory of its own. */
+async function follow(t: ExecutionContext<unknown>, first: Issued, clock: Clock = systemClock) {
+  const directory = temporaryDirectory();
+  const files = { cert: join(directory, 'tls.crt'), key: join(directory, 'tls.key') };
+  const use = (issued: Issued): void => {
+    copyFileSync(issued.cert, files.cert);
+    copyFileSync(issued.key, files.key);
+  };
+  use(first);
+  return { files, use, ...(await open(t, { id: 'inbound.tls', ca: null, ...files, minVersion: 'TLSv1.2' }, clock)) };
+}
+
+async function open(t: ExecutionContext<unknown>, files: CertificateFiles, clock: Clock = systemClock) {
+  const messages: ToDataThread[] = [];
+  const log = recordingLog();
+  const broadcast = (message: ToDataThread): number => messages.push(message);
+  const store = await CertificateStore.open([files], { clock, log, broadcast });
+  t.teardown(() => store.close());
+  const certs = (): unknown[] => messages.map((message) => message.kind === 'tls_material' && message.material.cert);
+  return { store, messages, log, certs };
+}
+
+testWith('a new certificate and key are told to the data threads once, and those that start get them', async (t) => {
+  const authority = new Authority();
+  const next = authority.issue();
+  const { store, use, certs, messages } = await follow(t, authority.issue());
+  use(next);
+  await eventually(() => certs().length > 0);
+  t.deepEqual(certs(), [pemOf(next).cert]);
+  t.like(messages[0], { material: { id: 'inbound.tls', ...pemOf(next) } });
+  t.is(store.start().materials[0]?.cert, pemOf(next).cert);
+  t.like(store.metrics()[0], { name: 'inbound.tls', reloads: 1, failures: 0 });
+});
+
+testWith('files that turn bad keep what was read, are told once and counted, and heal', async (t) => {
+  const authority = new Authority();
+  const first = authority.issue();
+  const next = authority.issue();
+  const { store, files, use, certs, log } = await follow(t, first);
+  for (const [bad, why] of [
+    [() => writeFileSync(files.key, 'nonsense'), /tls\.key/],
+    [() => copyFileSync(next.key, files.key), /it is not the key of the certificate/],
+    [() => use(authority.issue({ valid: PAST })), /has expired/],
+  ] as const) {
+    const before = store.metrics()[0]?.failures ?? 0;
+    bad();
+    await eventually(() => store.metrics()[0]?.failures === before + 1);
+    t.regex(String(log.lines.at(-1)?.fields.reason), why);
+    t.is(log.lines.at(-1)?.level, 'error');
+    t.is(store.start().materials[0]?.cert, pemOf(first).cert);
+  }
+  use(next);
+  await eventually(() => certs().length > 0);
+  t.deepEqual(certs(), [pemOf(next).cert]);
+  t.like(store.metrics()[0], { reloads: 1, failures: 3 });
+});
+
+testWith('a certificate whose key comes a moment later is no error', async (t) => {
+  const authority = new Authority();
+  const next = authority.issue();
+  const clock = manualClock(Date.now());
+  const { store, files, certs, log } = await follow(t, authority.issue(), clock);
+  const idle = clock.pending;
+  copyFileSync(next.cert, files.cert);
+  await eventually(() => clock.pending > idle);
+  clock.advance(50);
+  // It has been read without its key, and will be looked at once more.
+  await eventually(() => clock.pending > idle);
+  copyFileSync(next.key, files.key);
+  await eventually(() => {
+    clock.advance(1_000);
+    return certs().length > 0;
+  });
+  t.is(store.metrics()[0]?.failures, 0);
+  t.deepEqual(
+    log.lines.map(({ level }) => level),
+    ['info'],
+  );
+});
+
+testWith('a Kubernetes Secret that is swapped by its ..data link is read anew', async (t) => {
+  const authority = new Authority();
+  const [first, next] = [authority.issue(), authority.issue()];
+  const mount = temporaryDirectory();
+  const put = (version: string, issued: Issued): void => {
+    mkdirSync(join(mount, version));
+    copyFileSync(issued.cert, join(mount, version, 'tls.crt'));
+    copyFileSync(issued.key, join(mount, version, 'tls.key'));
+    symlinkSync(version, join(mount, '..data_tmp'));
+    renameSync(join(mount, '..data_tmp'), join(mount, '..data'));
+  };
+  put('..2026_1', first);
+  for (const name of ['tls.crt', 'tls.key']) symlinkSync(join('..data', name), join(mount, name));
+  const files = { cert: join(mount, 'tls.crt'), key: join(mount, 'tls.key') };
+  const { certs } = await open(t, { id: 'inbound.tls', ca: null, ...files, minVersion: 'TLSv1.2' });
+  put('..2026_2', next);
+  await eventually(() => certs().length > 0);
+  t.deepEqual(certs(), [pemOf(next).cert]);
+});
+
+testWith(
+  'a file that cannot be used at the start is an error, an expired certificate only a line in the log',
+  async (t) => {
+    const authority = new Authority();
+    const files = { id: 'inbound.tls', ca: '/no/such/ca.pem', cert: null, key: null, minVersion: 'TLSv1.2' } as const;
+    const deps = { clock: systemClock, log: recordingLog(), broadcast: () => {} };
+    await t.throwsAsync(CertificateStore.open([files], deps), {
+      code: 'tls_unreadable',
+      message: /inbound\.tls\.ca: \/no\/such\/ca\.pem/,
+    });
+    const { log } = await follow(t, authority.issue({ valid: PAST }));
+    t.is(log.lines.length, 1);
+    t.regex(String(log.lines[0]?.fields.reason), /has expired/);
+  },
+);

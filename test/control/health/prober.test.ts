@@ -1,0 +1,134 @@
+import test from 'ava';
+import { Prober, type ProberOptions } from '../../../src/control/health/prober.ts';
+import type { ProbeResult } from '../../../src/control/health/probes/probe.ts';
+import { Turns } from '../../../src/control/health/turns.ts';
+import { eventually } from '../../support/eventually.ts';
+import { manualClock } from '../../support/manual_clock.ts';
+
+const GOOD: ProbeResult = { ok: true };
+const BAD: ProbeResult = { ok: false, reason: 'no' };
+
+function setUp(options: Partial<ProberOptions> = {}) {
+  const clock = manualClock();
+  const told: string[] = [];
+  const notes: string[] = [];
+  let looks = 0;
+  let next: ProbeResult | Error = GOOD;
+  const prober = new Prober(
+    { interval: 1_000, rise: 2, fall: 3, initial: 'unknown', jitter: 0, firstAfter: 0, ...options },
+    {
+      clock,
+      look: async () => {
+        looks++;
+        if (next instanceof Error) throw next;
+        return next;
+      },
+      changed: (opinion, reason) => told.push(reason === null ? opinion : `${opinion}: ${reason}`),
+      noted: (note) => notes.push(note),
+    },
+  );
+  /** One look after another, each an interval later. */
+  const see = async (...results: (ProbeResult | Error)[]): Promise<void> => {
+    for (const result of results) {
+      next = result;
+      const before = looks;
+      clock.advance(looks === 0 ? 0 : 1_000);
+      await eventually(() => looks === before + 1 && clock.pending === 1);
+    }
+  };
+  return { clock, prober, told, notes, see, looks: () => looks };
+}
+
+test('it takes `rise` good looks in a row to pass, and `fall` bad ones to fail', async (t) => {
+  const { see, told, prober } = setUp();
+  await see(GOOD);
+  t.is(prober.opinion, 'unknown');
+  await see(GOOD);
+  t.deepEqual(told, ['passing']);
+  await see(BAD, BAD, GOOD, BAD, BAD);
+  t.deepEqual(told, ['passing'], 'a row that was broken begins anew');
+  await see(BAD);
+  t.deepEqual(told, ['passing', 'failing: no']);
+  await see(GOOD, BAD, GOOD);
+  t.is(prober.opinion, 'failing');
+  await see(GOOD);
+  t.deepEqual(told, ['passing', 'failing: no', 'passing']);
+  prober.close();
+});
+
+test('while nothing is known, good and bad looks count for themselves', async (t) => {
+  const { see, told, prober } = setUp();
+  await see(GOOD, BAD, GOOD, BAD, BAD, BAD);
+  t.deepEqual(told, ['failing: no']);
+  prober.close();
+});
+
+test('what is assumed well is confirmed by the first good look only', async (t) => {
+  const { see, prober } = setUp({ initial: 'passing' });
+  t.false(prober.confirmed);
+  await see(GOOD);
+  t.true(prober.confirmed);
+  await see(BAD);
+  t.is(prober.opinion, 'passing');
+  t.false(prober.confirmed);
+  prober.close();
+});
+
+test('a look that throws is a bad one, and a note is told once', async (t) => {
+  const { see, told, notes, prober } = setUp({ fall: 1, rise: 1 });
+  await see({ ok: true, note: 'n' }, { ok: true, note: 'n' }, new Error('broke'));
+  t.deepEqual(told, ['passing', 'failing: broke']);
+  t.deepEqual(notes, ['n']);
+  prober.close();
+});
+
+test('intervals vary by the jitter, and nothing is looked at after close', async (t) => {
+  const clock = manualClock();
+  const at: number[] = [];
+  const prober = new Prober(
+    { interval: 1_000, rise: 1, fall: 1, initial: 'unknown', jitter: 0.1, firstAfter: 0 },
+    {
+      clock,
+      random: () => 1,
+      changed() {},
+      look: async () => {
+        at.push(clock.now());
+        return GOOD;
+      },
+    },
+  );
+  clock.advance(0);
+  await eventually(() => clock.pending === 1);
+  clock.advance(1_099);
+  t.is(at.length, 1);
+  clock.advance(1);
+  t.is(at.length, 2);
+  await eventually(() => clock.pending === 1);
+  prober.close();
+  t.is(clock.pending, 0);
+});
+
+test('no more than so many tasks have their turn at a time, and every one gets it', async (t) => {
+  const turns = new Turns(2);
+  let running = 0;
+  let most = 0;
+  let done = 0;
+  const open: (() => void)[] = [];
+  const { signal } = new AbortController();
+  const all = Array.from({ length: 10 }, () =>
+    turns.take(async () => {
+      running++;
+      most = Math.max(most, running);
+      await new Promise<void>((resolve) => open.push(resolve));
+      running--;
+      done++;
+    }, signal),
+  );
+  for (let ended = 0; ended < 10; ended++) {
+    await eventually(() => open.length > 0);
+    open.shift()?.();
+    await eventually(() => done === ended + 1);
+  }
+  await Promise.all(all);
+  t.is(most, 2);
+});
