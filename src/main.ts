@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
 import { parseCommandLine } from './cli/args.ts';
 import { processOutput } from './cli/check_print.ts';
+import { ownVersion } from './cli/own_version.ts';
 
 const OLDEST_NODE = [22, 18] as const;
 
@@ -18,7 +18,7 @@ async function main(): Promise<number> {
   switch (command.kind) {
     case 'run': {
       const { runSidecar } = await import('./cli/run.ts');
-      return runSidecar(command.config, command.command, version(), output);
+      return runSidecar(command.config, command.command, ownVersion(), output);
     }
     case 'check': {
       const { runCheck } = await import('./cli/check.ts');
@@ -36,6 +36,10 @@ async function main(): Promise<number> {
       const { runRegister } = await import('./cli/register.ts');
       return runRegister(command.config, command.command, output);
     }
+    case 'inject': {
+      const { runInject } = await import('./cli/inject.ts');
+      return runInject(command, output);
+    }
     case 'schema': {
       const { runSchema } = await import('./cli/schema.ts');
       return runSchema(output);
@@ -44,17 +48,12 @@ async function main(): Promise<number> {
       output.out(command.text);
       return 0;
     case 'version':
-      output.out(`${version()}\n`);
+      output.out(`${ownVersion()}\n`);
       return 0;
     case 'usage':
       output.err(`${command.message}\n  hint: ${command.hint}\n`);
       return 2;
   }
-}
-
-function version(): string {
-  const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
-  return manifest.version;
 }
 
 process.exitCode = await main();

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { extname } from 'node:path';
 import { startAdminServer } from './admin/admin_server.ts';
 import type { Readiness, ServiceView } from './admin/admin_view.ts';
@@ -5,34 +6,26 @@ import type { HttpServer } from './admin/http_server.ts';
 import { startTelemetryServer } from './admin/telemetry_server.ts';
 import type { Clock } from './base/clock.ts';
 import type { OutriggerError } from './base/errors.ts';
-import type { Log } from './base/log.ts';
 import type { Config } from './config/config.ts';
 import { redact } from './config/redact.ts';
-import { withNeeds } from './config/resolve.ts';
+import { planReload, type ReloadOutcome } from './config/reload.ts';
 import type { CertificateStore, CertificateStoreDeps } from './control/certificates/store.ts';
-import { Cluster, type ClusterChange } from './control/cluster/cluster.ts';
-import { isEmpty } from './control/cluster/diff.ts';
-import { Discovery } from './control/cluster/discovery.ts';
-import { TroubleLog } from './control/cluster/trouble_log.ts';
 import { CounterArena } from './control/counters.ts';
 import { EndpointErrors } from './control/endpoint_errors.ts';
 import { Explainer } from './control/explainer.ts';
 import { type FedService, Feed } from './control/feed.ts';
-import { ServicesHealth } from './control/health/services_health.ts';
+import { Observation } from './control/observation.ts';
+import { FollowedServices } from './control/followed_services.ts';
 import { openInbound } from './control/inbound.ts';
 import type { RegistrationStatus } from './control/registration/registered_app.ts';
 import { type Registrations, startRegistrations } from './control/registration/registrations.ts';
-import { FirstContact } from './control/registries/first_contact.ts';
-import { openRegistries } from './control/registries/sources.ts';
+import { PolicyModules, policyModulesOf } from './control/policy_modules.ts';
+import { type ReloadReport, Reloader, type Reread } from './control/reloader.ts';
 import { DataThreads } from './control/threads.ts';
 import { PROTOCOL_ERROR_TOKENS } from './http2/protocol_errors.ts';
-import { HISTOGRAM_SLOTS, SERVICE } from './model/counters.ts';
 import type { FromDataThread, ToDataThread } from './model/snapshot.ts';
 import { createExposition } from './observe/exposition.ts';
 import type { EventLog } from './observe/log.ts';
-
-/** Ready after this long even if a registry has not answered: a sidecar must never keep its app from starting for that. */
-const READY_AFTER = 10_000;
 
 export interface SidecarOptions {
   readonly config: Config;
@@ -41,6 +34,8 @@ export interface SidecarOptions {
   readonly version: string;
   /** Asked to end the process, by `POST /shutdown`. */
   readonly shutdown: () => void;
+  /** Reads the config again, in the way that the start did; without it nothing is ever reloaded. */
+  readonly reread?: () => Promise<Reread>;
   /** The module that data threads run; only tests give another. */
   readonly dataThread?: URL;
 }
@@ -63,6 +58,8 @@ export interface Sidecar {
    * over, or after `ms` milliseconds.
    */
   settled(ms: number): Promise<void>;
+  /** Reads the config again and takes it over, if nothing is wrong with it; `by` is for the log. Never rejects. */
+  reload(by: string): Promise<ReloadReport>;
   /** What `register:` lists, and how it stands. */
   registrations(): readonly RegistrationStatus[];
   /** Takes the app out of the registries; the first part of `stop`, for those who have something to do in between. */
@@ -76,10 +73,9 @@ export interface Sidecar {
  * servers that show it all. Rejects with an OutriggerError when an address cannot be listened on; nothing is left running then.
  */
 export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
-  const { config, log, clock } = options;
-  const startedAt = clock.now();
+  const { log, clock } = options;
+  let { config } = options;
   const arena = new CounterArena(config.workers);
-  const registries = openRegistries(config, { clock, log });
   let registrations: Registrations | null = null;
 
   const feed: Feed = new Feed({
@@ -87,12 +83,14 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     clock,
     broadcast: (message) => threads.broadcast(message),
     running: () => threads.running(),
+    sidecar: config.app.id ?? hostname(),
   });
   const secure = config.inbound === null ? config.secureListen : [...config.secureListen, config.inbound.listen];
   const threads: DataThreads = new DataThreads({
     entry: options.dataThread ?? new URL(`./dataplane/thread${extname(import.meta.url)}`, import.meta.url),
     listen: config.listen,
     secure,
+    reusePort: config.reusePort,
     arena,
     clock,
     log,
@@ -101,6 +99,9 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       clients: config.clients,
       discoverSettings: config.discover?.settings ?? null,
       services: feed.snapshots(),
+      zone: config.app.zone,
+      policyModules: policies.modules(),
+      observe: observation.settings(),
       ...(certificates === null ? {} : { tls: certificates.start() }),
     }),
     event: (thread, event) => onEvent(thread, event),
@@ -110,89 +111,25 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     },
   });
   const errors = new EndpointErrors();
+  const policies = new PolicyModules({ clock, broadcast: (message) => threads.broadcast(message) });
+  policies.follow(policyModulesOf(config));
   const explainer = new Explainer({
     clock,
     running: () => threads.running(),
     send: (thread, message) => threads.send(thread, message),
   });
   const broadcast = (message: ToDataThread): void => threads.broadcast(message);
-  const certificates = await openCertificates(config, { clock, log, broadcast });
-
-  const waiting = new Set(config.services.keys());
-  let onSettled = (): void => {};
-  const health = new ServicesHealth((name) => (config.services.get(name) ?? config.discover)?.health ?? null, {
+  const observation: Observation = new Observation(config, {
     clock,
     log,
-    changed(change) {
-      feed.change(change);
-      logChange(log, change);
-    },
-    health: (name, reports) => feed.setHealth(name, reports),
+    version: options.version,
+    broadcast,
+    send: (thread, message) => threads.send(thread, message),
   });
-  const changed = (change: ClusterChange): void => {
-    health.change(change);
-    if (!change.known) return;
-    waiting.delete(change.name);
-    if (isSettled()) onSettled();
-  };
-  const isSettled = (): boolean => waiting.size === 0 && (contact === null || contact.looked);
-  const trouble = new TroubleLog(log);
-  const clusters = new Map<string, Cluster>();
-  for (const [name, service] of config.services) feed.add(name, service.settings, service.format);
-  if (config.inbound !== null) openInbound(config.inbound, feed, startedAt);
-  const discovery = openDiscovery();
-  let contact: FirstContact | null = null;
+  const certificates = await openCertificates(config, { clock, log, broadcast });
 
-  function openClusters(): void {
-    for (const [name, service] of config.services) {
-      const { registry, path, emptyProtection } = registries.source(service);
-      const { format, instances, settings } = service;
-      const query = { service: name, path, format, protocol: settings.protocol, instances };
-      clusters.set(name, new Cluster({ registry, query, emptyProtection }, { clock, log, trouble, changed }));
-    }
-  }
-
-  /** A registry that only `discover` uses would else first be asked when the app calls. */
-  function makeContact(): FirstContact | null {
-    const discover = config.discover;
-    if (discover === null) return null;
-    const { registry: name } = discover;
-    const { registry, path } = registries.source(discover);
-    return new FirstContact(registry, path, {
-      clock,
-      patience: READY_AFTER,
-      looked() {
-        if (isSettled()) onSettled();
-      },
-      began: (error) => trouble.begins(name, error, {}),
-      ended: (error, cured) => trouble.ends(name, error, {}, cured),
-    });
-  }
-
-  function openDiscovery(): Discovery | null {
-    const discover = config.discover;
-    if (discover === null) return null;
-    const { registry, path, emptyProtection } = registries.source(discover);
-    return new Discovery(
-      { registry, path, format: discover.format, protocol: discover.settings.protocol, emptyProtection },
-      { clock, log, trouble, changed, dropped, demand },
-    );
-  }
-
-  function dropped(name: string): void {
-    health.drop(name);
-    feed.drop(name);
-  }
-
-  function demand(name: string): { requests: number; inFlight: number } {
-    const service = feed.get(name);
-    if (service === undefined) return { requests: 0, inFlight: 0 };
-    let requests = 0;
-    for (let bucket = 0; bucket < HISTOGRAM_SLOTS - 1; bucket++) {
-      requests += arena.sum(service.counters, SERVICE.DURATION + bucket);
-    }
-    return { requests, inFlight: arena.sum(service.counters, SERVICE.IN_FLIGHT) };
-  }
+  const services = new FollowedServices(config, { clock, log, feed, arena });
+  if (config.inbound !== null) openInbound(config.inbound, feed, clock.now());
 
   function onEvent(thread: number, event: FromDataThread): void {
     switch (event.kind) {
@@ -209,6 +146,9 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       case 'explained':
         explainer.answered(event.id, event.explanation);
         break;
+      case 'requests':
+        observation.received(thread, event);
+        break;
       case 'wanted':
         onWanted(thread, event.service);
         break;
@@ -220,21 +160,17 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   }
 
   function onWanted(thread: number, name: string): void {
-    const discover = config.discover;
-    const outcome = discovery?.wanted(name) ?? 'invalid';
-    if (discover === null || outcome === 'invalid' || outcome === 'full') {
-      threads.send(thread, { kind: 'service_gone', name, why: whyNotWanted(name, outcome) });
-    } else if (outcome === 'opened') {
-      const path = discover.path.replaceAll('{service}', () => name);
-      feed.add(name, { ...withNeeds(discover.settings, config.needs.get(name)), path }, discover.format);
-    } else feed.tell(name, (message) => threads.send(thread, message));
+    const answer = services.wanted(name);
+    if (answer.kind === 'refused') threads.send(thread, { kind: 'service_gone', name, why: answer.why });
+    // One that is new has been told to all threads.
+    else feed.tell(name, (message) => threads.send(thread, message));
   }
 
   function* serviceViews(): Iterable<ServiceView> {
     for (const service of feed.services()) {
       const { name, settings, format } = service;
       // The feed hears of changes only; the membership also of answers that changed nothing.
-      const { updatedAt, stale } = (clusters.get(name) ?? discovery?.get(name))?.membership ?? service;
+      const { updatedAt, stale } = services.membership(name) ?? service;
       const { registry, path, balance } = settings;
       const errorOf = (address: string): string | null => errors.get(name, address);
       yield { name, registry, path, format, balance, updatedAt, stale, instances: service.instances.values(), errorOf };
@@ -242,15 +178,26 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   }
 
   function readiness(): Readiness {
-    const silent = contact === null || contact.answered ? null : contact.registry.name;
-    const over = clock.now() - startedAt > READY_AFTER;
-    if (over || (waiting.size === 0 && silent === null)) return { ready: true, reasons: [] };
-    const reasons = Array.from(waiting, (name) => {
-      const registry = config.services.get(name)?.registry ?? '';
-      return `service "${name}": registry "${registry}" has not answered yet`;
+    const reasons = services.missing();
+    return { ready: reasons.length === 0, reasons };
+  }
+
+  let reloader: Reloader | null = null;
+  const reload = async (by: string): Promise<ReloadReport> =>
+    (await reloader?.reload(by)) ?? { result: 'unchanged', changed: [], restart: [], problems: [] };
+  async function take(next: Config): Promise<ReloadOutcome> {
+    const outcome = planReload(config, next);
+    if (stopping !== null || outcome.config === config) return outcome;
+    config = outcome.config;
+    policies.follow(policyModulesOf(config));
+    if (outcome.changed.includes('log')) log.setLevel(config.log.level);
+    if (outcome.changed.some((key) => key === 'access_log' || key === 'tracing')) observation.configure(config);
+    await services.apply(config, () => {
+      const discoverSettings = config.discover?.settings ?? null;
+      threads.broadcast({ kind: 'routing', routing: config.routing, discoverSettings });
     });
-    if (silent !== null) reasons.push(`discover: registry "${silent}" has not answered yet`);
-    return { ready: false, reasons };
+    await registrations?.apply(config.register, config.registries);
+    return outcome;
   }
 
   let stopping: Promise<void> | null = null;
@@ -259,12 +206,12 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     stopping ??= (async () => {
       // Before anything else: who finds the app from now on finds it gone, and who found it before is still served.
       await registrations?.stop();
-      contact?.close();
-      health.close();
+      await reloader?.close();
       await threads.stop(config.drainGraceMs);
       await certificates?.close();
-      await Promise.all([...Array.from(clusters.values(), (cluster) => cluster.close()), discovery?.close()]);
-      await registries.close();
+      await observation.close();
+      policies.close();
+      await services.close();
       await Promise.all(servers.map((server) => server.close()));
     })();
     return stopping;
@@ -276,34 +223,45 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
         counters: arena,
         services: () =>
           Array.from(feed.services(), (service) => ({ ...service, instances: service.instances.values() })),
-        registries: () => Array.from(registries.all.values(), ({ name, stats }) => ({ name, ...stats })),
+        registries: () => Array.from(services.registries.values(), ({ name, stats }) => ({ name, ...stats })),
         restarts: () => threads.restarts(),
         certificates: () => certificates?.metrics() ?? [],
         registrations: () => registrations?.statuses() ?? [],
+        observation: () => observation.counts(),
+        exemplars: observation.exemplars,
+        reloads: () => reloader?.counts ?? {},
       },
       { version: options.version, protocolErrorTokens: PROTOCOL_ERROR_TOKENS },
     );
-    openClusters();
-    contact = makeContact();
+    services.open();
     // The threads take longest to start: everything else starts meanwhile.
     const listening = threads.start();
     // Awaited below, unless a server fails first.
     listening.catch(() => {});
-    const telemetry = await startTelemetryServer({ listen: config.telemetry, metrics: exposition, readiness, log });
+    const telemetry = await startTelemetryServer({
+      listen: config.telemetry,
+      reusePort: config.reusePort,
+      metrics: exposition,
+      readiness,
+      log,
+    });
     servers.push(telemetry);
     const admin = await startAdminServer({
       listen: config.admin,
+      reusePort: config.reusePort,
       view: {
         counters: arena,
         services: serviceViews,
         registrations: () => registrations?.statuses() ?? [],
         now: () => clock.now(),
         explain: (request) => explainer.ask(request),
+        tap: (filter, told) => observation.tap(filter, told),
         config: () => redact(config),
       },
       actions: {
         setLogLevel: (level) => log.setLevel(level),
         drain: () => threads.drain(config.drainGraceMs),
+        reload: () => reload('POST /reload'),
         shutdown: options.shutdown,
       },
       log,
@@ -313,13 +271,10 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     // Last: what cannot start must not have been found by anybody.
     registrations = startRegistrations(config.register, { clock, log, registries: config.registries });
     const registered = registrations;
+    if (options.reread !== undefined) {
+      reloader = new Reloader(config.file, { clock, log, read: options.reread, apply: take });
+    }
     const secured = threads.secure;
-    const settled = (ms: number): Promise<void> =>
-      new Promise((resolve) => {
-        if (isSettled()) return resolve();
-        onSettled = resolve;
-        clock.after(ms, resolve);
-      });
     return {
       listen,
       secureListen: secured.slice(0, config.secureListen.length),
@@ -327,11 +282,9 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       admin: admin.address,
       telemetry: telemetry.address,
       services: () => [...feed.services()],
-      contact(registry) {
-        if (contact === null || contact.registry.name !== registry) return null;
-        return contact.answered ? 'answered' : contact.error;
-      },
-      settled,
+      contact: (registry) => services.contact(registry),
+      settled: (ms) => services.settled(ms),
+      reload: (by) => reload(by),
       registrations: registered.statuses,
       deregister: registered.stop,
       stop,
@@ -348,29 +301,4 @@ async function openCertificates(config: Config, deps: CertificateStoreDeps): Pro
   // Brought by those who need it.
   const { CertificateStore: store } = await import('./control/certificates/store.ts');
   return store.open(config.certificates, deps);
-}
-
-function whyNotWanted(name: string, outcome: 'invalid' | 'full' | 'opened' | 'known'): string {
-  if (outcome === 'full')
-    return `service "${name}" cannot be looked up: as many services as possible are followed already`;
-  return `"${name}" cannot be looked up: it is no name for a service`;
-}
-
-function logChange(log: Log, { name, diff, instances }: ClusterChange): void {
-  if (isEmpty(diff)) return;
-  const addresses = (list: readonly { address: string }[]): string | undefined =>
-    list.length === 0
-      ? undefined
-      : list
-          .slice(0, 5)
-          .map(({ address }) => address)
-          .join(' ') + (list.length > 5 ? ` and ${list.length - 5} more` : '');
-  const now = instances.length === 1 ? '1 instance' : `${instances.length} instances`;
-  log.info(`Service "${name}" has ${now} now.`, {
-    service: name,
-    joined: addresses(diff.added),
-    changed: addresses(diff.changed),
-    left: addresses(diff.removed),
-    instances: instances.length,
-  });
 }

@@ -42,7 +42,7 @@ const exchange = {
 measure('record an attempt and a request', (times) => {
   for (let i = 0; i < times; i++) {
     recordAttempt(exchange, 'ok', 'well');
-    recordRequest(exchange);
+    recordRequest(exchange, null);
   }
   keep(view[SERVICE.DURATION] as number);
 });

@@ -5,6 +5,7 @@
 
 import type { ServiceConfig } from '../../src/config/config.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import { ModulePolicies } from '../../src/dataplane/balancing/module_policies.ts';
 import type { RequestView } from '../../src/dataplane/routing/request_view.ts';
 import { TurnClock } from '../../src/dataplane/turn_clock.ts';
 import type { UpstreamContext } from '../../src/dataplane/upstream/context.ts';
@@ -33,6 +34,8 @@ const context: UpstreamContext = {
   clock: new TurnClock(() => {}),
   block: () => ({ view, base: 0 }),
   tls: null,
+  zone: null,
+  policies: new ModulePolicies({ onLoaded() {}, onFault() {}, onNotLoaded() {} }),
   onTlsFailure() {},
   onEndpointError() {},
   onProtocolError() {},

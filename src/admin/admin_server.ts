@@ -11,13 +11,14 @@ import { describeServices } from './services_json.ts';
 export interface AdminOptions {
   /** Usually `127.0.0.1:15000`: whoever reaches it may stop the sidecar. */
   readonly listen: string;
+  readonly reusePort?: boolean;
   readonly view: AdminView;
   readonly actions: AdminActions;
   readonly log: Log;
 }
 
 /** Starts the admin server. Rejects with an OutriggerError (`listen_failed`). */
-export function startAdminServer({ listen, view, actions, log }: AdminOptions): Promise<HttpServer> {
+export function startAdminServer({ listen, reusePort, view, actions, log }: AdminOptions): Promise<HttpServer> {
   const routes: Route[] = [
     {
       method: 'GET',
@@ -51,6 +52,15 @@ export function startAdminServer({ listen, view, actions, log }: AdminOptions): 
     },
     {
       method: 'POST',
+      path: '/reload',
+      about: 'read the config again, and take it over if nothing is wrong with it',
+      async handle() {
+        const report = await actions.reload();
+        return json(report.result === 'rejected' ? 422 : 200, report);
+      },
+    },
+    {
+      method: 'POST',
       path: '/log-level',
       about: 'set the log level: {"level":"debug"}, or ?level=debug',
       async handle(request) {
@@ -72,7 +82,7 @@ export function startAdminServer({ listen, view, actions, log }: AdminOptions): 
       handle: () => ({ ...json(202, { shutting_down: true }), after: () => actions.shutdown() }),
     },
   ];
-  return startHttpServer({ key: 'admin', listen, routes, guarded: true, log });
+  return startHttpServer({ key: 'admin', listen, reusePort, routes, guarded: true, log });
 }
 
 /** Throws a RefusedRequest when the request names no level that exists. */

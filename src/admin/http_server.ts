@@ -14,6 +14,8 @@ export interface HttpServerOptions {
   readonly key: string;
   /** `host:port` (port 0 picks one), `[v6]:port` or `unix:/path`. */
   readonly listen: string;
+  /** Another process may listen on the same port; false when left out. */
+  readonly reusePort?: boolean | undefined;
   readonly routes: readonly Route[];
   /** Refuse what only a browser that was tricked would send: for servers that change or tell things. */
   readonly guarded: boolean;
@@ -37,7 +39,7 @@ const MAX_BODY_BYTES = 64 * 1024;
 
 /** Starts a server. Rejects with an OutriggerError (`listen_failed`) when it cannot listen. */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
-  const { key, listen, log } = options;
+  const { key, listen, reusePort = false, log } = options;
   const target = parseListen(listen);
   if (!target) throw listenFailed(key, listen, new Error('not an address'));
   const server = createServer({
@@ -54,7 +56,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     });
   });
   try {
-    server.listen(target);
+    server.listen({ ...target, reusePort });
     await once(server, 'listening');
   } catch (error) {
     throw listenFailed(key, listen, error);
@@ -81,18 +83,28 @@ async function serve(
     if (!(error instanceof RefusedRequest)) throw error;
     answer = json(error.status, error.problem);
   }
-  const { after } = answer;
+  const { after, stream } = answer;
   if (after) response.once('close', () => void run(after, key, log));
   response.writeHead(answer.status, {
     'content-type': answer.type,
-    'content-length': Buffer.byteLength(answer.body),
+    ...(stream ? {} : { 'content-length': Buffer.byteLength(answer.body) }),
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
     // What is left of a body is not worth reading.
     ...(request.complete || method === 'GET' || method === 'HEAD' ? {} : { connection: 'close' }),
     ...answer.headers,
   });
-  response.end(answer.body);
+  if (stream === undefined || method === 'HEAD') return void response.end(answer.body);
+  response.write(answer.body);
+  const left = stream({
+    get waiting() {
+      return response.writableLength;
+    },
+    write: (text) => void response.write(text),
+    end: () => void response.end(),
+  });
+  if (response.destroyed) left();
+  else response.once('close', left);
 }
 
 /** Runs what was asked for once the answer has left: nobody is there any more to be told that it failed. */

@@ -14,8 +14,22 @@ export interface Answer {
   readonly type: string;
   readonly body: string | Uint8Array;
   readonly headers?: Readonly<Record<string, string>>;
+  /**
+   * The answer goes on after `body`, until one side ends it: server-sent events, say. Called when the head has left, unless the
+   * request was a HEAD; what it returns is called once when the client is gone, whoever ended it.
+   */
+  readonly stream?: (client: StreamClient) => () => void;
   /** Run when the answer has left, or cannot leave any more: for what ends the server itself. */
   readonly after?: () => void | Promise<void>;
+}
+
+/** The client of an answer that goes on. */
+export interface StreamClient {
+  /** Octets that wait because the client does not read; whoever writes must bound them. */
+  readonly waiting: number;
+  write(text: string): void;
+  /** Ends the answer in order. */
+  end(): void;
 }
 
 /** One thing that a server can be asked for. A GET also answers HEAD. */

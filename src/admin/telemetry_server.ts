@@ -9,13 +9,14 @@ import { type AdminRequest, type Answer, json, type Route, text } from './router
 export interface TelemetryOptions {
   /** Usually `0.0.0.0:15020`: scrapers and probes come from elsewhere, so nothing here tells or changes more. */
   readonly listen: string;
+  readonly reusePort?: boolean;
   readonly metrics: Exposition;
   readonly readiness: () => Readiness;
   readonly log: Log;
 }
 
 /** Starts the server of `/metrics`, `/ready` and `/live`. Rejects with an OutriggerError (`listen_failed`). */
-export function startTelemetryServer({ listen, metrics, readiness, log }: TelemetryOptions): Promise<HttpServer> {
+export function startTelemetryServer({ listen, reusePort, metrics, readiness, log }: TelemetryOptions): Promise<HttpServer> {
   const routes: readonly Route[] = [
     {
       method: 'GET',
@@ -34,15 +35,28 @@ export function startTelemetryServer({ listen, metrics, readiness, log }: Teleme
     },
     { method: 'GET', path: '/live', about: '200 while the process runs', handle: () => text(200, 'ok') },
   ];
-  return startHttpServer({ key: 'telemetry', listen, routes, guarded: false, log });
+  return startHttpServer({ key: 'telemetry', listen, reusePort, routes, guarded: false, log });
 }
 
 const compress = promisify(gzip);
 
+/** Whether `Accept` (RFC 9110 section 12.5.1) names OpenMetrics, and nothing of Prometheus' text with a greater weight. */
+function prefersOpenMetrics(accept: string): boolean {
+  const weightOf = (type: string): number => {
+    const range = accept.split(',').find((entry) => entry.trim().toLowerCase().startsWith(type));
+    if (range === undefined) return 0;
+    const q = /;\s*q=([\d.]+)/i.exec(range)?.[1];
+    return q === undefined ? 1 : Number(q);
+  };
+  const weight = weightOf('application/openmetrics-text');
+  return weight > 0 && weight >= weightOf('text/plain');
+}
+
 /** The text shrinks to a tenth; the fastest level, on a thread of its own. */
 async function scrape(metrics: Exposition, request: AdminRequest): Promise<Answer> {
-  const body = await metrics.text();
-  const plain: Answer = { status: 200, type: metrics.contentType, body, headers: { vary: 'accept-encoding' } };
+  const format = prefersOpenMetrics(String(request.headers.accept ?? '')) ? metrics.openMetrics : metrics;
+  const body = await format.text();
+  const plain: Answer = { status: 200, type: format.contentType, body, headers: { vary: 'accept, accept-encoding' } };
   if (!/\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/i.test(String(request.headers['accept-encoding'] ?? '')))
     return plain;
   const packed = await compress(body, { level: constants.Z_BEST_SPEED });

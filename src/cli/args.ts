@@ -5,6 +5,9 @@ import { didYouMean } from '../config/suggest.ts';
 import type { Env } from '../config/variables.ts';
 import { COMMANDS, type Command, FLAGS, type Flag, WORDS } from './flags.ts';
 import { helpText } from './help.ts';
+import { injectCommand } from './inject/command.ts';
+import type { InjectCommand } from './inject.ts';
+import { ownVersion } from './own_version.ts';
 import { type RegisterCommand, registerCommand } from './register/command.ts';
 import { type ServicesCommand, servicesCommand } from './services/command.ts';
 
@@ -16,6 +19,7 @@ export type ParsedCommand =
   | { readonly kind: 'demo'; readonly args: readonly string[] }
   | ServicesCommand
   | RegisterCommand
+  | InjectCommand
   | { readonly kind: 'schema' }
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'version' }
@@ -142,6 +146,8 @@ function toCommand(
       return servicesCommand(values, words[0] ?? null, config);
     case 'register':
       return registerCommand(values, config, wrapped);
+    case 'inject':
+      return injectCommand(values, ownVersion());
     case 'schema':
       return { kind: 'schema' };
   }

@@ -22,6 +22,12 @@ export async function runCheck(request: ConfigRequest, output: Output, dial = fa
       return 2;
     }
   }
+  const { policyProblems } = await import('./check_policies.ts');
+  const faults = await policyProblems(config);
+  if (faults.length > 0) {
+    output.err(problemsText(faults, output.color));
+    return 2;
+  }
   output.out(summary(config));
   if (!dial) return 0;
   const { dialAll } = await import('./check_dial.ts');

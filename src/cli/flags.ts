@@ -1,5 +1,5 @@
 /** The commands that exist. */
-export const COMMANDS = ['run', 'check', 'demo', 'services', 'register', 'schema'] as const;
+export const COMMANDS = ['run', 'check', 'demo', 'services', 'register', 'inject', 'schema'] as const;
 export type Command = (typeof COMMANDS)[number];
 
 /** How many words may follow a command; none where it is not named. */
@@ -23,6 +23,9 @@ const RUN_AND_CHECK = ['run', 'check'] as const;
 
 /** Those that know registries. */
 const KNOW_REGISTRIES = [...RUN_AND_CHECK, 'services', 'register'] as const;
+
+/** What says where instances are, without a file. */
+const NAME_REGISTRIES = [...KNOW_REGISTRIES, 'inject'] as const;
 
 function option(
   name: string,
@@ -60,13 +63,15 @@ const REGISTER_FLAGS: readonly Flag[] = [
 /** Every flag. `args.ts` reads them and `help.ts` prints them. */
 export const FLAGS: readonly Flag[] = [
   registryOption('config', 'FILE', 'the config; else ./outrigger.yaml, then /etc/outrigger/outrigger.yaml'),
-  registryOption('etcd', 'URL[,URL]', 'no file: look every name up in this etcd', true),
-  registryOption('consul', 'URL', 'no file: look every name up at this Consul agent'),
+  option('etcd', 'URL[,URL]', 'no file: look every name up in this etcd', true, NAME_REGISTRIES),
+  option('consul', 'URL', 'no file: look every name up at this Consul agent', false, NAME_REGISTRIES),
   option('file', 'PATH', 'no file: look every name up in this file of records', false, [...RUN_AND_CHECK, 'services']),
-  registryOption(
+  option(
     'path',
     'PATH',
     "where to look, with --etcd, --consul or --file; '/services/{service}/', in Consul '{service}'",
+    false,
+    NAME_REGISTRIES,
   ),
   registryOption(
     'format',
@@ -96,6 +101,18 @@ export const FLAGS: readonly Flag[] = [
     commands: ['check'],
     text: 'also connect to every instance that the registries tell of, and say how it went',
   },
+  {
+    name: 'filename',
+    short: 'f',
+    value: 'FILE',
+    repeatable: false,
+    commands: ['inject'],
+    text: 'the manifests; - for standard input',
+  },
+  option('image', 'IMAGE', 'the image of the sidecar', false, ['inject']),
+  option('config-map', 'NAME', 'the ConfigMap with the key outrigger.yaml; "outrigger" if not given', false, ['inject']),
+  option('mode', 'MODE', 'native: an init container that goes on running (Kubernetes 1.29), or plain', false, ['inject']),
+  { name: 'uninject', value: null, repeatable: false, commands: ['inject'], text: 'take the sidecar out again' },
   { name: 'keep', value: null, repeatable: false, commands: ['demo'], text: 'leave everything running afterwards' },
   { name: 'help', short: 'h', value: null, repeatable: false, commands: COMMANDS, text: 'this text' },
   { name: 'version', value: null, repeatable: false, commands: ['run'], text: 'the version' },

@@ -66,6 +66,18 @@ then the app is told to stop. "outrigger run" does the same for "register:" besi
       'outrigger register --etcd http://127.0.0.1:2379 --service app --address 10.0.0.5:8089 --app-version v2 -- node app.js',
     ],
   },
+  inject: {
+    usage: 'outrigger inject -f FILE [--image IMAGE] [--config-map NAME] [--mode native|plain] [--uninject]',
+    summary: 'put the sidecar into Kubernetes manifests',
+    text: `Prints the manifests with the sidecar in every pod of a Deployment, StatefulSet, DaemonSet, Job, CronJob, Rollout or Pod; the rest
+is passed on, comments are kept, and doing it twice changes nothing. It reads outrigger.yaml from a ConfigMap, or takes --etcd or
+--consul with --path instead. A pod with the annotation outrigger/inject: disabled is left alone.`,
+    examples: [
+      'outrigger inject -f deployment.yaml',
+      "outrigger inject -f deployment.yaml --etcd http://etcd:2379 --path '/services/{service}/'",
+      'outrigger inject -f deployment.yaml --uninject',
+    ],
+  },
   schema: {
     usage: 'outrigger schema',
     summary: 'print the JSON Schema of the config',

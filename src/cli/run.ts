@@ -57,6 +57,7 @@ export async function runSidecar(
       clock: systemClock,
       version,
       shutdown: () => toldToStop('POST /shutdown'),
+      reread: () => readConfig(request),
     });
   } catch (error) {
     const hint = error instanceof OutriggerError ? error.hint : null;
@@ -72,6 +73,7 @@ export async function runSidecar(
     signaled = signal;
     toldToStop(signal);
   });
+  process.on('SIGHUP', () => void sidecar.reload('SIGHUP'));
   // Whoever reads it may send a signal at once.
   print(addressText(sidecar, version));
 

@@ -3,6 +3,7 @@ import type { ClientLimits } from '../model/client_limits.ts';
 import type { Routing, ServiceSettings } from '../model/service.ts';
 import type { SecureListen } from '../model/tls.ts';
 import type { ServiceHealthOptions } from './health_options.ts';
+import type { AccessLogConfig, TracingConfig } from './observe_options.ts';
 import type { RegisterOptions } from './register_options.ts';
 import type { RegistryOptions, StaticInstance } from './registry_options.ts';
 import type { CertificateFiles, InboundConfig } from './tls_options.ts';
@@ -20,9 +21,16 @@ export interface Config {
   readonly certificates: readonly CertificateFiles[];
   readonly admin: string;
   readonly telemetry: string;
+  /** Null: gRPC tools find nothing. */
+  readonly adminGrpc: string | null;
   /** Data threads, at least 1. */
   readonly workers: number;
+  /** Another process may listen on the same TCP ports at the same time: the one that takes over. */
+  readonly reusePort: boolean;
   readonly log: LogConfig;
+  readonly accessLog: AccessLogConfig;
+  /** Null: nothing is traced. */
+  readonly tracing: TracingConfig | null;
   readonly clients: ClientLimits;
   /** How long requests may go on after the signal to stop. */
   readonly drainGraceMs: number;

@@ -1,7 +1,15 @@
 import * as z from 'zod';
 import { LONGEST_SOCKET_PATH, parseAddress } from '../model/instance.ts';
 import { LISTEN_ADDRESS, parseListenAddress } from './listen_address.ts';
-import { DURATION, DURATION_PATTERN, parseDuration, parseShare, SHARE } from './scalars.ts';
+import {
+  DURATION,
+  DURATION_PATTERN,
+  formatDuration,
+  formatShare,
+  parseDuration,
+  parseShare,
+  SHARE,
+} from './scalars.ts';
 
 /*
  * The kinds of values that config keys have. The `error` of a schema is what the key expects, as it stands after "expected":
@@ -33,22 +41,25 @@ export function duration(min: number, alternative = '') {
     .transform((value, context) => {
       const parsed = parseDuration(value);
       if (parsed.ok && parsed.value >= min) return parsed.value;
-      const message = parsed.ok ? `${expected}, and at least ${min}ms` : `${parsed.expected}${alternative}`;
+      const message = parsed.ok
+        ? `${expected}, and at least ${formatDuration(min)}`
+        : `${parsed.expected}${alternative}`;
       context.issues.push({ code: 'custom', message, params: { hint: parsed.ok ? null : parsed.hint }, input: value });
       return z.NEVER;
     });
 }
 
-/** A share in the file, a number from 0 to 1 afterwards. `min` from 0 to 1. */
-export function share(min: number) {
+/** A share in the file, a number from 0 to 1 afterwards. `min` from 0 to 1; `hint` for what is below it. */
+export function share(min: number, hint: string | null = null) {
+  const expected = min === 0 ? SHARE : `${SHARE}, and at least ${formatShare(min)}`;
   return z
-    .string({ error: SHARE })
+    .string({ error: expected })
     .meta({ pattern: '^\\d+(\\.\\d+)?%$' })
     .transform((value, context) => {
       const parsed = parseShare(value);
       if (parsed.ok && parsed.value >= min) return parsed.value;
-      const message = parsed.ok ? `${SHARE}, and at least ${min * 100}%` : parsed.expected;
-      context.issues.push({ code: 'custom', message, params: { hint: parsed.ok ? null : parsed.hint }, input: value });
+      const message = parsed.ok ? expected : parsed.expected;
+      context.issues.push({ code: 'custom', message, params: { hint: parsed.ok ? hint : parsed.hint }, input: value });
       return z.NEVER;
     });
 }

@@ -16,13 +16,15 @@ const DEFAULT_LISTENERS = {
   admin: '127.0.0.1:15000',
   telemetry: '0.0.0.0:15020',
   inbound: '0.0.0.0:15006',
+  admin_grpc: '127.0.0.1:15010',
 } as const;
 
 /** Finds the addresses that would be taken twice. */
 export function checkListeners(tree: Tree, report: Report): Listener[] {
   const listeners: Listener[] = [];
-  for (const key of ['listen', 'admin', 'telemetry', 'inbound'] as const) {
+  for (const key of ['listen', 'admin', 'telemetry', 'inbound', 'admin_grpc'] as const) {
     if (key === 'inbound' && subtree(tree, [key])?.kind !== 'map') continue;
+    if (key === 'admin_grpc' && textAt(tree, [key]) === undefined) continue;
     const own: Step[] = key === 'inbound' ? [key, 'listen'] : [key];
     const found = subtree(tree, own);
     const paths: Step[][] =

@@ -1,4 +1,4 @@
-import type { Origin, Problem, Step } from './problem.ts';
+import { keyPath, type Origin, type Problem, type Step } from './problem.ts';
 import { type RegisterFlags, registerTree } from './register_flags.ts';
 import { mapOf, scalar, type Tree, withValue } from './tree.ts';
 import type { Env } from './variables.ts';
@@ -163,6 +163,11 @@ const OVERRIDES: readonly {
   { path: ['workers'], variable: 'OUTRIGGER_WORKERS', name: 'workers', list: false },
   { path: ['log', 'level'], variable: 'OUTRIGGER_LOG_LEVEL', name: 'logLevel', list: false },
 ];
+
+/** What wins over the file: a key, and the variable and the flag that do. */
+export function overrides(): readonly { readonly key: string; readonly variable: string; readonly flag: string }[] {
+  return OVERRIDES.map(({ path, variable, name }) => ({ key: keyPath(path), variable, flag: FLAG_NAMES[name] }));
+}
 
 function withText(tree: Tree, path: readonly Step[], value: string | readonly string[], at: Origin): Tree {
   if (typeof value === 'string') return withValue(tree, path, typedScalar(value, at));

@@ -1,4 +1,5 @@
 import type { Config } from './config.ts';
+import { accessLogText, tracingText } from './redact_observe.ts';
 import { registerText } from './redact_register.ts';
 import { registryText } from './redact_registries.ts';
 import { discoverText, serviceText } from './redact_services.ts';
@@ -17,7 +18,11 @@ export function redact(config: Config): Readonly<Record<string, unknown>> {
     admin: config.admin,
     telemetry: config.telemetry,
     workers: config.workers,
+    reuse_port: config.reusePort,
+    admin_grpc: config.adminGrpc,
     log: config.log,
+    access_log: accessLogText(config.accessLog),
+    tracing: tracingText(config.tracing),
     clients: clientsText(config.clients),
     drain_grace: formatDuration(config.drainGraceMs),
     app: config.app,

@@ -8,6 +8,7 @@ import { resolveDns } from './resolve_dns.ts';
 import { resolveEureka } from './resolve_eureka.ts';
 import { resolveServiceHealth } from './resolve_health.ts';
 import { resolveKubernetes } from './resolve_kubernetes.ts';
+import { resolveAccessLog, resolveTracing } from './resolve_observe.ts';
 import { resolveRegister } from './resolve_register.ts';
 import { resolveResilience } from './resolve_resilience.ts';
 import { resolveServiceRouting } from './resolve_routing.ts';
@@ -41,7 +42,7 @@ export function resolveConfig(input: ConfigInput, file: string | null, directory
   const services = new Map(
     Object.entries(input.services).map(([name, service]) => [
       name,
-      resolveService(name, service, registries, only, needs),
+      resolveService(name, service, registries, only, needs, directory),
     ]),
   );
   return {
@@ -52,7 +53,11 @@ export function resolveConfig(input: ConfigInput, file: string | null, directory
     admin: input.admin,
     telemetry: input.telemetry,
     workers: input.workers,
+    reusePort: input.reuse_port,
+    adminGrpc: input.admin_grpc,
     log: input.log,
+    accessLog: resolveAccessLog(input.access_log, directory),
+    tracing: resolveTracing(input.tracing, input.register[0]?.service),
     clients: {
       connections: input.clients.connections,
       headerTimeout: input.clients.header_timeout,
@@ -62,7 +67,7 @@ export function resolveConfig(input: ConfigInput, file: string | null, directory
     drainGraceMs: input.drain_grace,
     registries,
     services,
-    discover: input.discover === null ? null : resolveDiscover(input.discover, registries, only),
+    discover: input.discover === null ? null : resolveDiscover(input.discover, registries, only, directory),
     routing: resolveRouting(input),
     app: { ...input.app, version: appVersion },
     needs,
@@ -109,10 +114,11 @@ function resolveService(
   registries: ReadonlyMap<string, RegistryOptions>,
   only: string,
   needs: ReadonlyMap<string, string>,
+  directory: string,
 ): ServiceConfig {
   const where = resolveSources(input, name, registries, only);
   return {
-    settings: withNeeds(settingsOf(input, where.registry, where.path, serviceTlsId(name)), needs.get(name)),
+    settings: withNeeds(settingsOf(input, where.registry, where.path, serviceTlsId(name), directory), needs.get(name)),
     ...where,
     registryMode: input.registry_mode,
     health: resolveServiceHealth(input.health),
@@ -125,6 +131,7 @@ function resolveDiscover(
   input: DiscoverInput,
   registries: ReadonlyMap<string, RegistryOptions>,
   only: string,
+  directory: string,
 ): DiscoverConfig {
   const where = resolveSources(input, '{service}', registries, only);
   return {
@@ -132,7 +139,7 @@ function resolveDiscover(
     registryMode: input.registry_mode,
     health: resolveServiceHealth(input.health),
     format: input.format,
-    settings: settingsOf(input, where.registry, where.path, DISCOVER_TLS_ID),
+    settings: settingsOf(input, where.registry, where.path, DISCOVER_TLS_ID, directory),
   };
 }
 
@@ -145,7 +152,7 @@ export function withNeeds(settings: ServiceSettings, version: string | undefined
 /** The service of `inbound`: one instance, the app, with all that services have by default. Versions are the caller's affair. */
 function inboundOf(input: InboundInput): InboundConfig {
   const defaults = serviceSchema.parse({ version: { fallback: 'any' } });
-  const settings = settingsOf(defaults, INBOUND, '', '');
+  const settings = settingsOf(defaults, INBOUND, '', '', '/');
   return { listen: resolveInbound(input), forward: input.forward, settings };
 }
 
@@ -157,12 +164,13 @@ function settingsOf(
   registry: string,
   path: string,
   tlsId: string,
+  directory: string,
 ): ServiceSettings {
   const { limits } = input;
   return {
     protocol: input.protocol,
     ...resolveServiceRouting(input),
-    ...resolveResilience(input),
+    ...resolveResilience(input, directory),
     limits: {
       requests: limits.requests,
       pending: limits.pending,

@@ -6,6 +6,7 @@ import {
   type StatusName,
 } from '../model/resilience.ts';
 import type { ServiceSettings } from '../model/service.ts';
+import { resolveBalance } from './resolve_balance.ts';
 import type { MethodInput, OutlierInput, RetryInput } from './schema_resilience.ts';
 import type { DiscoverInput, ServiceInput } from './schema_services.ts';
 
@@ -23,20 +24,23 @@ type Resilience = Pick<
   | 'maxConnectionAge'
 >;
 
-/** The part of a service's settings that says how it survives instances that fail. */
-export function resolveResilience(input: ServiceInput | DiscoverInput): Resilience {
+/**
+ * The part of a service's settings that says how it survives instances that fail.
+ * @param directory what relative paths are relative to
+ */
+export function resolveResilience(input: ServiceInput | DiscoverInput, directory: string): Resilience {
   // Hedging is for methods that may run twice: there is none for a whole service.
   const rules: RequestRules = {
     timeout: input.timeout,
     retry: resolveRetry(input.retry),
     hedge: null,
     wants: null,
-    balance: input.balance,
+    balance: resolveBalance(input.balance, directory),
   };
   return {
     ...rules,
     methods: Object.fromEntries(
-      Object.entries(input.methods).map(([path, method]) => [path, resolveMethod(method, rules)]),
+      Object.entries(input.methods).map(([path, method]) => [path, resolveMethod(method, rules, directory)]),
     ),
     outlier: input.outlier === 'off' ? null : resolveOutlier(input.outlier),
     panicThreshold: input.panic_threshold,
@@ -45,13 +49,17 @@ export function resolveResilience(input: ServiceInput | DiscoverInput): Resilien
   };
 }
 
-function resolveMethod({ timeout, retry, hedge, version, balance }: MethodInput, service: RequestRules): RequestRules {
+function resolveMethod(
+  { timeout, retry, hedge, version, balance }: MethodInput,
+  service: RequestRules,
+  directory: string,
+): RequestRules {
   return {
     timeout: timeout === undefined ? service.timeout : timeout,
     retry: retry === undefined ? service.retry : resolveRetry(retry),
     hedge,
     wants: version,
-    balance: balance ?? service.balance,
+    balance: balance === undefined ? service.balance : resolveBalance(balance, directory),
   };
 }
 

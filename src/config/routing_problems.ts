@@ -2,15 +2,17 @@ import { BALANCE_POLICIES } from '../model/balancing.ts';
 import type { Step } from './problem.ts';
 import { isGiven, type Report } from './report.ts';
 import { didYouMean } from './suggest.ts';
-import { keysAt, lengthAt, quoted, type Tree, textAt } from './tree.ts';
+import { keysAt, lengthAt, quoted, subtree, type Tree, textAt } from './tree.ts';
 
 /** What does not go together in `match` and `match_order` of a service (or of `discover`). */
 export function checkMatches(tree: Tree, service: readonly Step[], report: Report): void {
   const labels = new Map<string, number>();
   const headers = new Map<string, number>();
   const versionHeader = (textAt(tree, [...service, 'version', 'header']) ?? 'x-version').toLowerCase();
-  for (let at = 0; at < lengthAt(tree, [...service, 'match']); at++) {
-    const rule = [...service, 'match', at];
+  const match: Step[] = [...service, 'match'];
+  const rules = subtree(tree, match)?.kind === 'map' ? [match] : [];
+  for (let at = 0; at < lengthAt(tree, match); at++) rules.push([...match, at]);
+  for (const [at, rule] of rules.entries()) {
     const header = textAt(tree, [...rule, 'header'])?.toLowerCase();
     if (header === versionHeader) {
       const hint = 'versions need no rule; take another header here, or for "version"';

@@ -65,14 +65,16 @@ function sizeHint(text: string): string | null {
 /** `10%` as 0.1; from 0% to 100%. */
 export function parseShare(text: string): Parsed<number> {
   const match = /^(\d+(?:\.\d+)?)%$/.exec(text);
-  if (!match) {
-    const bare = /^(\d+(?:\.\d+)?)$/.exec(text);
-    const percent = bare ? (Number(bare[1]) <= 1 ? Number(bare[1]) * 100 : Number(bare[1])) : null;
-    return { ok: false, expected: SHARE, hint: percent === null ? null : `did you mean "${percent}%"?` };
-  }
+  if (!match) return { ok: false, expected: SHARE, hint: shareHint(text) };
   const value = Number(match[1]) / 100;
   if (value > 1) return { ok: false, expected: `${SHARE}, and at most 100%`, hint: null };
   return { ok: true, value };
+}
+
+/** What a bare number was most likely meant to be: 0.05 and 5 are `5%`; null when it is none. */
+export function shareHint(text: string): string | null {
+  if (!/^\d+(\.\d+)?$/.test(text) || Number(text) > 100) return null;
+  return `did you mean "${Number(text) <= 1 ? formatShare(Number(text)) : `${text}%`}"?`;
 }
 
 /** A share from 0 to 1 as `parseShare` takes it: 0.07 is `7%`. */

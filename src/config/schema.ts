@@ -1,11 +1,15 @@
 import * as z from 'zod';
 import { duration, listenAddress, name, text, whole } from './fields.ts';
+import { LISTEN_ADDRESS } from './listen_address.ts';
 import { appSchema, needsSchema } from './schema_app.ts';
 import { clientsSchema } from './schema_clients.ts';
+import { accessLogSchema, tracingSchema } from './schema_observe.ts';
 import { registerSchema } from './schema_register.ts';
 import { registrySchema } from './schema_registries.ts';
 import { discoverSchema, routeSchema, serviceSchema } from './schema_services.ts';
 import { inboundSchema, secureListen } from './schema_tls.ts';
+
+const LISTEN_ENTRY = `${LISTEN_ADDRESS}, or "{ address, tls }"`;
 
 /** Threads beyond this gain nothing beside one app. */
 const MOST_WORKERS = 256;
@@ -26,7 +30,7 @@ const log = z
 /** Every key of the config: its type, default, unit and reason. The JSON Schema is made from this. */
 export const configSchema = z.strictObject({
   listen: z
-    .union([listenAddress, z.array(z.union([listenAddress, secureListen])).min(1)])
+    .union([listenAddress, z.array(z.union([listenAddress, secureListen], { error: LISTEN_ENTRY })).min(1)])
     .default('127.0.0.1:15001')
     .describe(
       'Where the app sends its requests: host:port or unix:/path, or a list of them, in which { address, tls } is one that speaks TLS. ' +
@@ -38,12 +42,30 @@ export const configSchema = z.strictObject({
   telemetry: listenAddress
     .default('0.0.0.0:15020')
     .describe('/metrics, /ready and /live only. All addresses, since probes and scrapers come from outside.'),
+  admin_grpc: listenAddress
+    .nullable()
+    .default(null)
+    .describe(
+      'Health, channelz and reflection for gRPC tools (grpcurl, grpcdebug), such as 127.0.0.1:15010; null: nowhere. Loopback, like `admin`.',
+    ),
   workers: whole(1, MOST_WORKERS)
     .default(1)
     .describe(
       'Data threads; each takes its share of the connections. One serves an app well, and keeps the sidecar small.',
     ),
-  log: log.describe('The event log, on standard error. Requests are not logged.'),
+  reuse_port: z
+    .boolean()
+    .default(false)
+    .describe(
+      'A second sidecar may listen on the same TCP ports (SO_REUSEPORT): start the new one, stop the old one, and no connection is ' +
+        'refused in between. Both need it. Off, since a second sidecar by mistake should be told that the port is in use.',
+    ),
+  log: log.describe('The event log, on standard error. Requests are not logged there, but by `access_log`.'),
+  access_log: accessLogSchema.describe('A line for each request, or for some.'),
+  tracing: tracingSchema
+    .nullable()
+    .prefault(null)
+    .describe('Spans for each request and attempt, sent to a collector; null: trace headers are only passed on.'),
   clients: clientsSchema.describe(
     'What apps may do before their connections are ended. The limits that are not keys stand in docs/limits.md.',
   ),
@@ -56,7 +78,7 @@ export const configSchema = z.strictObject({
   needs: needsSchema,
   registries: z
     .record(name, registrySchema)
-    .default({})
+    .prefault({})
     .describe('Where instances are found, each under a name of your own.'),
   inbound: inboundSchema
     .nullable()
@@ -66,7 +88,7 @@ export const configSchema = z.strictObject({
     ),
   services: z
     .record(name, serviceSchema)
-    .default({})
+    .prefault({})
     .describe('The services by name: what the app puts into the authority.'),
   discover: discoverSchema
     .nullable()
@@ -82,7 +104,7 @@ export const configSchema = z.strictObject({
     .describe('Services by request path, before the authority is asked; the first match wins.'),
   register: z
     .array(registerSchema)
-    .default([])
+    .prefault([])
     .describe(
       'Apps that are written into a registry while they are well, and taken out first thing when told to stop.',
     ),

@@ -9,7 +9,7 @@ const check = {
     .string({ error: 'the name of a service, or ""' })
     .optional()
     .describe(
-      'Ask `grpc.health.v1.Health/Check` for this service; "" for the server as a whole. UNIMPLEMENTED is an answer, too.',
+      'Ask `grpc.health.v1.Health/Check` for this service; "" for the server as a whole. UNIMPLEMENTED is an answer, too. One of `grpc`, `http` and `tcp` is needed.',
     ),
   http: z
     .string({ error: 'a path that starts with "/"' })
@@ -41,7 +41,7 @@ function oneCheck(
 }
 
 /** `tcp` alone is short for `{ tcp: true }`. */
-const tcpAlone = z.literal('tcp', { error: EXPECTED });
+const tcpAlone = z.literal('tcp');
 
 const serviceHealthMap = z
   .strictObject({
@@ -53,7 +53,7 @@ const serviceHealthMap = z
       .describe('Where to check, when it is not the port of the instance; null: there.'),
     keep: z
       .union([z.literal('off'), duration(1)])
-      .default('off')
+      .prefault('off')
       .describe(
         'How long an instance that left the registry stays in use while it still passes. Off by default: one that leaves on purpose ' +
           'passes until it has stopped. For registries that lose what is there.',
@@ -62,7 +62,7 @@ const serviceHealthMap = z
   .superRefine(oneCheck);
 
 /** `health` of a service. */
-export const serviceHealth = z.union([tcpAlone, serviceHealthMap]).nullable().default(null);
+export const serviceHealth = z.union([tcpAlone, serviceHealthMap], { error: EXPECTED }).nullable().prefault(null);
 
 const registrationHealthMap = z
   .strictObject({
@@ -77,8 +77,8 @@ const registrationHealthMap = z
 
 /** `health` of an entry of `register`. */
 export const registrationHealth = z
-  .union([z.enum(['tcp', 'off'], { error: `off, ${EXPECTED}` }), registrationHealthMap])
-  .default('tcp');
+  .union([z.enum(['tcp', 'off']), registrationHealthMap], { error: `off, ${EXPECTED}` })
+  .prefault('tcp');
 
 export type ServiceHealthInput = z.output<typeof serviceHealth>;
 export type RegistrationHealthInput = z.output<typeof registrationHealth>;

@@ -14,7 +14,7 @@ export const tls = z.strictObject({
 
 export const emptyProtection = z
   .union([z.literal('off'), duration(1)])
-  .default('off')
+  .prefault('off')
   .describe(
     'How long to keep the last instances when a service becomes empty all at once, or `off`. Off by default: an empty answer is ' +
       'what scaling to zero looks like.',

@@ -1,10 +1,11 @@
 import * as z from 'zod';
-import { BALANCE_POLICIES } from '../model/balancing.ts';
 import { STATUS_NAMES } from '../model/resilience.ts';
 import { duration, share, text, whole } from './fields.ts';
+import { balance } from './schema_balance.ts';
 import { versionExpression } from './schema_routing.ts';
 
-const code = z.enum(STATUS_NAMES);
+/** Every status but `ok`, which is no failure. */
+const code = z.enum(STATUS_NAMES.filter((name) => name !== 'ok'));
 
 const MOST_ATTEMPTS = 5;
 
@@ -14,13 +15,13 @@ const retry = z.strictObject({
     .describe('Attempts in all, the first included. go-kit: the first argument of Retry.'),
   timeout: duration(1, ', or null')
     .nullable()
-    .default(null)
+    .prefault(null)
     .describe(
-      'Longest time for all attempts together; null: only the timeout below. go-kit: the second argument of Retry.',
+      'Longest time for all attempts together; null: only the `timeout` of the request. go-kit: the second argument of Retry.',
     ),
   per_try_timeout: duration(1, ', or null')
     .nullable()
-    .default(null)
+    .prefault(null)
     .describe(
       'Longest wait for the response headers of one attempt; one that takes longer is given up and sent to another instance. ' +
         'Null: the instance may take as long as the request.',
@@ -57,12 +58,12 @@ const hedge = z.strictObject({
 
 const timeout = duration(1, ', or null')
   .nullable()
-  .default(null)
+  .prefault(null)
   .describe("Longest time from a request's arrival to the end of its answer; null: only the client's own deadline.");
 
 const retryRule = retry
   .nullable()
-  .default(null)
+  .prefault(null)
   .describe(
     'Further attempts after a failure; null: none. A request that certainly was not processed is sent elsewhere in any case.',
   );
@@ -71,18 +72,28 @@ const retryRule = retry
 export const methodSchema = z.strictObject({
   version: versionExpression
     .nullable()
-    .default(null)
+    .prefault(null)
     .describe('The version for requests that name none; null: what the service says.'),
-  balance: z.enum(BALANCE_POLICIES).optional().describe('In place of the `balance` of the service.'),
+  balance: balance.optional().describe('In place of the `balance` of the service.'),
   timeout: duration(1, ', or null').nullable().optional().describe('In place of the `timeout` of the service.'),
   retry: retry.nullable().optional().describe('In place of the `retry` of the service; null: no further attempts.'),
   hedge: hedge
     .nullable()
-    .default(null)
+    .prefault(null)
     .describe(
       'A second attempt while the first one takes long; the first good answer counts. Only for methods that may run twice. Null: none.',
     ),
 });
+
+const minimumHosts = (least: number) =>
+  whole(least, 10_000)
+    .default(5)
+    .describe('With fewer instances that have seen enough requests nobody is judged by this.');
+
+const requestVolume = (byDefault: number) =>
+  whole(1, 1_000_000)
+    .default(byDefault)
+    .describe('An instance with fewer requests in an interval is not judged by this.');
 
 const outlier = z.strictObject({
   consecutive_failures: whole(1, 1_000)
@@ -100,28 +111,32 @@ const outlier = z.strictObject({
     .prefault('30s')
     .describe('How long an instance is left out the first time; the nth time n times as long.'),
   max_ejection: duration(100).prefault('300s').describe('The longest it is left out.'),
-  max_ejected: share(0.01)
+  max_ejected: share(0.01, 'write "outlier: off" to leave nobody out')
     .prefault('10%')
     .describe('Share of the instances that may be left out at once. One always may.'),
   success_rate: z
     .strictObject({
-      stdev: z.number({ error: 'a number above 0' }).gt(0, { error: 'a number above 0' }).default(1.9),
-      minimum_hosts: whole(2, 10_000).default(5),
-      request_volume: whole(1, 1_000_000).default(100),
+      stdev: z
+        .number({ error: 'a number above 0' })
+        .gt(0, { error: 'a number above 0' })
+        .default(1.9)
+        .describe('How far below the mean: 1.9 leaves out what is clearly worse than the others.'),
+      minimum_hosts: minimumHosts(2),
+      request_volume: requestVolume(100),
     })
     .nullable()
-    .default(null)
+    .prefault(null)
     .describe(
       'Leaves out instances whose success rate lies `stdev` standard deviations below the mean; null: not looked at.',
     ),
   failure_percentage: z
     .strictObject({
-      threshold: share(0.01).prefault('85%'),
-      minimum_hosts: whole(1, 10_000).default(5),
-      request_volume: whole(1, 1_000_000).default(50),
+      threshold: share(0.01).prefault('85%').describe('Share of the requests.'),
+      minimum_hosts: minimumHosts(1),
+      request_volume: requestVolume(50),
     })
     .nullable()
-    .default(null)
+    .prefault(null)
     .describe('Leaves out instances of whose requests at least `threshold` failed; null: not looked at.'),
 });
 
@@ -141,8 +156,8 @@ export const resilience = {
   retry: retryRule,
   methods: z
     .record(text('a request path').regex(/^\/./, { error: 'a request path such as /book.Book/Get' }), methodSchema)
-    .default({})
-    .describe('Rules for single methods by request path, in place of `timeout` and `retry`.'),
+    .prefault({})
+    .describe('Rules for single methods by request path: what they say holds in place of what the service says.'),
   outlier: z
     .union([z.literal('off'), outlier])
     .prefault({})
@@ -157,11 +172,11 @@ export const resilience = {
     ),
   slow_start: slowStart
     .nullable()
-    .default(null)
+    .prefault(null)
     .describe('A gentle start for instances that are new, or back; null: none.'),
   max_connection_age: duration(1_000, ', or null')
     .nullable()
-    .default(null)
+    .prefault(null)
     .describe(
       'Connections are replaced at this age, times 0.9 to 1.1, the new one before the old one goes; null: never.',
     ),

@@ -9,11 +9,14 @@ export const versionExpression = text(EXPRESSION).max(256, { error: `${EXPRESSIO
 const fallback = z.union([z.enum(['none', 'any']), z.array(text('a version')).min(1)]);
 
 /** What of a request is hashed. */
-export const hashSource = z.union([
-  z.enum(['path', 'source']),
-  z.strictObject({ header: headerName }),
-  z.strictObject({ cookie: text('the name of a cookie') }),
-]);
+export const hashSource = z.union(
+  [
+    z.enum(['path', 'source']),
+    z.strictObject({ header: headerName.describe('The value of this header.') }),
+    z.strictObject({ cookie: text('the name of a cookie').describe('The value of this cookie.') }),
+  ],
+  { error: 'path, source, "{ header: NAME }" or "{ cookie: NAME }"' },
+);
 
 const MOST_WEIGHT = 1_000_000;
 
@@ -68,8 +71,10 @@ const labelRule = z.strictObject({
 /** Keys of a service that say which instances a request may go to, besides its version. */
 export const routingKeys = {
   match: z
-    .union([labelRule.transform((rule) => [rule]), z.array(labelRule)])
-    .default([])
+    .union([labelRule.transform((rule) => [rule]), z.array(labelRule)], {
+      error: 'a rule such as "{ header: x-region, label: region }", or a list of them',
+    })
+    .prefault([])
     .describe(
       'Headers that work like the one of the version: only instances whose label has their value. One rule or a list.',
     ),
@@ -86,7 +91,7 @@ export const routingKeys = {
       share: share(0.0001).describe('Share of the requests that is copied.'),
     })
     .nullable()
-    .default(null)
+    .prefault(null)
     .describe(
       'Copies requests to another version and throws the answers away. Only requests of up to 64 KiB, once they have arrived whole; the ' +
         'original is neither delayed nor failed by it. Null: nothing is copied.',
@@ -99,14 +104,19 @@ export const routingKeys = {
         'Requests without it are spread by chance.',
     ),
   zone: z
-    .union([
-      z.literal('ignore'),
-      z.literal('prefer').transform(() => ({ prefer: SPILL_BELOW })),
-      z.strictObject({ prefer: share(0.01) }),
-    ])
-    .default('ignore')
+    .union(
+      [
+        z.literal('ignore'),
+        z.literal('prefer').transform(() => ({ prefer: SPILL_BELOW })),
+        z.strictObject({
+          prefer: share(0.01).describe('The share of usable instances below which everybody gets requests.'),
+        }),
+      ],
+      { error: 'ignore, prefer, or a share such as "{ prefer: 50% }"' },
+    )
+    .prefault('ignore')
     .describe(
-      'prefer: instances of the zone of this sidecar (`zone` at the top level) get all requests, as long as at least 70% of them are usable ' +
+      'prefer: instances of the zone of this sidecar (`app.zone`) get all requests, as long as at least 70% of them are usable ' +
         '(another share: `{ prefer: 50% }`); else everybody does. ignore: zones do not matter.',
     ),
   subset: whole(1, 10_000)

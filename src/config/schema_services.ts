@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import { BALANCE_POLICIES } from '../model/balancing.ts';
 import { PROTOCOLS } from '../model/service.ts';
 import { duration, instanceAddress, name, text, whole } from './fields.ts';
+import { balance } from './schema_balance.ts';
 import { serviceHealth } from './schema_health.ts';
 import { resilience } from './schema_resilience.ts';
 import { routingKeys, versionSchema } from './schema_routing.ts';
@@ -55,7 +55,12 @@ const tuning = {
     .enum(FORMATS)
     .default('auto')
     .describe('Format of the records in the registry; auto recognises each by its shape.'),
-  balance: z.enum(BALANCE_POLICIES).default('round_robin').describe('How an instance is picked for each request.'),
+  balance: balance
+    .default('round_robin')
+    .describe(
+      'How an instance is picked for each request: by the name of a policy, or by a module of your own (a path that ends in .js, .mjs or ' +
+        '.ts, relative to the config), which is loaded again when it changes.',
+    ),
   version: versionSchema.describe('Which instances a request may go to.'),
   ...routingKeys,
   ...resilience,
@@ -82,12 +87,14 @@ const instance = z.strictObject({
     .number({ error: 'a number from 0' })
     .min(0, { error: 'a number from 0' })
     .default(1)
-    .describe('Relative share of the traffic. Shown, and for policies that weigh; the present ones treat all alike.'),
-  zone: text('a zone, or null').nullable().default(null).describe('Where it runs; shown.'),
+    .describe('Relative share of the traffic, for policies that weigh; 0: only when there are no others.'),
+  zone: text('a zone, or null').nullable().default(null).describe('Where it runs, for `zone: prefer` and `match`.'),
 });
 
 const registryNames = z
-  .union([text('the name of a registry, or a list of them'), z.array(text('the name of a registry')).min(1)])
+  .union([text('the name of a registry'), z.array(text('the name of a registry')).min(1)], {
+    error: 'the name of a registry, or a list of them',
+  })
   .optional();
 
 const registryMode = z
@@ -122,7 +129,11 @@ export const serviceSchema = z.strictObject({
         'these two, several with commas between them are one service.',
     ),
   ...tuning,
-  instances: z.array(instance).min(1).optional().describe('The instances themselves, for a registry of type static.'),
+  instances: z
+    .array(instance)
+    .min(1)
+    .optional()
+    .describe('The instances themselves: for a registry of type static, and for no other.'),
 });
 
 /** `discover`: a service for every name that is met for the first time. */

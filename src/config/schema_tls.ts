@@ -67,7 +67,7 @@ export const secureListen = z.strictObject({
     .strictObject({
       ...listenerFiles,
       alpn: names('the name of a protocol')
-        .default(['h2'])
+        .default(['h2', 'http/1.1'])
         .describe('Protocols accepted by ALPN, the best first; a client that offers others only is turned away.'),
       verify: names(NAME)
         .optional()

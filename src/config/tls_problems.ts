@@ -2,30 +2,21 @@ import { parseAddress } from '../model/instance.ts';
 import { INBOUND } from '../model/tls.ts';
 import { listenersClash, parseListenAddress } from './listen_address.ts';
 import { keyPath, type Problem, type Step } from './problem.ts';
-import { keyPlaceOf, keysAt, lengthAt, placeOf, subtree, type Tree, textAt } from './tree.ts';
+import { isGiven, type Report, reportInto } from './report.ts';
+import { keysAt, lengthAt, subtree, type Tree, textAt } from './tree.ts';
 
 /** What does not go together in a `tls`, and in `inbound`. Like `referenceProblems` it works on any tree. */
 export function tlsProblems(tree: Tree): Problem[] {
   const problems: Problem[] = [];
-  const report: Report = (path, message, hint = null, onKey = false) => {
-    problems.push({ at: onKey ? keyPlaceOf(tree, path) : placeOf(tree, path), key: keyPath(path), message, hint });
-  };
+  const report = reportInto(problems, tree);
   for (const name of keysAt(tree, ['services'])) checkPair(tree, ['services', name, 'tls'], report);
   checkPair(tree, ['discover', 'tls'], report);
   for (let at = 0; at < lengthAt(tree, ['listen']); at++) {
     const tls = ['listen', at, 'tls'];
-    if (isThere(tree, [...tls, 'verify'])) needsCa(tree, tls, [...tls, 'verify'], report);
+    if (isGiven(tree, [...tls, 'verify'])) needsCa(tree, tls, [...tls, 'verify'], report);
   }
   checkInbound(tree, report);
   return problems;
-}
-
-/** @param onKey true to point at the key instead of its value */
-type Report = (path: readonly Step[], message: string, hint?: string | null, onKey?: boolean) => void;
-
-function isThere(tree: Tree, path: readonly Step[]): boolean {
-  const found = subtree(tree, path);
-  return found !== undefined && (found.kind !== 'scalar' || found.value !== null);
 }
 
 function checkPair(tree: Tree, tls: readonly Step[], report: Report): void {
@@ -33,13 +24,13 @@ function checkPair(tree: Tree, tls: readonly Step[], report: Report): void {
     ['cert', 'key'],
     ['key', 'cert'],
   ] as const) {
-    if (isThere(tree, [...tls, given]) && !isThere(tree, [...tls, missing]))
+    if (isGiven(tree, [...tls, given]) && !isGiven(tree, [...tls, missing]))
       report([...tls, missing], `is missing; ${given} needs it`);
   }
 }
 
 function needsCa(tree: Tree, tls: readonly Step[], user: readonly Step[], report: Report): void {
-  if (isThere(tree, [...tls, 'ca'])) return;
+  if (isGiven(tree, [...tls, 'ca'])) return;
   const hint = `give ${keyPath([...tls, 'ca'])}: without it clients show no certificate that could be looked at`;
   report(user, `needs ${keyPath([...tls, 'ca'])}`, hint, true);
 }
@@ -47,7 +38,7 @@ function needsCa(tree: Tree, tls: readonly Step[], user: readonly Step[], report
 function checkInbound(tree: Tree, report: Report): void {
   const inbound = ['inbound'];
   if (subtree(tree, inbound)?.kind !== 'map') return;
-  if (isThere(tree, ['inbound', 'allow'])) needsCa(tree, ['inbound', 'tls'], ['inbound', 'allow'], report);
+  if (isGiven(tree, ['inbound', 'allow'])) needsCa(tree, ['inbound', 'tls'], ['inbound', 'allow'], report);
   if (keysAt(tree, ['services']).includes(INBOUND)) {
     const message = 'is the name under which "inbound" counts and shows its requests';
     report(['services', INBOUND], message, 'give the service another name', true);

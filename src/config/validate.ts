@@ -1,7 +1,7 @@
 import type * as z from 'zod';
 import { LISTEN_ADDRESS } from './listen_address.ts';
 import { keyPath, type Problem, type Step } from './problem.ts';
-import { DURATION } from './scalars.ts';
+import { DURATION, SHARE, shareHint } from './scalars.ts';
 import { type ConfigInput, configSchema } from './schema.ts';
 import { didYouMean } from './suggest.ts';
 import { foundText, keyPlaceOf, placeOf, plainValue, quoted, scalar, subtree, type Tree, withValue } from './tree.ts';
@@ -99,13 +99,13 @@ function explain(issue: Issue, tree: Tree): Problem[] {
     case 'invalid_union': {
       if (issue.errors.length === 0) return mismatch(tree, path, issue.message, discriminators(issue));
       const branches = issue.errors as readonly (readonly Issue[])[];
-      // A branch that took the value's type knows best what is wrong with it.
-      const near = branches.find((branch) => !branch.some((inner) => inner.path.length === 0 && isTypeMismatch(inner)));
+      const near = nearBranch(branches, issue.message);
       if (near) return near.flatMap((inner) => explain({ ...inner, path: [...path, ...inner.path] } as Issue, tree));
       const options = branches.flatMap((branch) =>
         branch.flatMap((inner) => (inner.code === 'invalid_value' ? inner.values : [])),
       );
-      return mismatch(tree, path, branches.map((branch) => branch[0]?.message).join(', or '), options);
+      const expected = new Set(branches.map((branch) => branch[0]?.message));
+      return mismatch(tree, path, issue.message || [...expected].join(', or '), options);
     }
     case 'invalid_value':
       return mismatch(tree, path, issue.message, issue.values);
@@ -114,6 +114,17 @@ function explain(issue: Issue, tree: Tree): Problem[] {
     default:
       return mismatch(tree, path, issue.message, []);
   }
+}
+
+/**
+ * The branch of a union that took the value's type: it knows best what is wrong with it. With several such branches the one whose
+ * keys they are; none if nobody's, and the union itself says what it expects.
+ */
+function nearBranch(branches: readonly (readonly Issue[])[], ofUnion: string): readonly Issue[] | undefined {
+  const near = branches.filter((branch) => !branch.some((inner) => inner.path.length === 0 && isTypeMismatch(inner)));
+  if (near.length < 2) return near[0];
+  const known = near.find((branch) => !branch.some((inner) => inner.code === 'unrecognized_keys'));
+  return known ?? (ofUnion === '' ? near[0] : undefined);
 }
 
 /** The values of a discriminated union's key: zod gives them at run time, its type does not tell. */
@@ -127,12 +138,11 @@ function isTypeMismatch(issue: Issue): boolean {
 
 function unknownKey(tree: Tree, path: readonly Step[], known: readonly string[]): Problem {
   const suggestion = didYouMean(String(path.at(-1)), known);
-  const list = `known keys: ${known.join(', ')}`;
   return {
     at: keyPlaceOf(tree, path),
     key: keyPath(path),
     message: 'unknown key',
-    hint: suggestion === null ? list : `${suggestion} ${list}`,
+    hint: suggestion ?? `known keys: ${known.join(', ')}`,
   };
 }
 
@@ -172,6 +182,8 @@ function valueHint(found: Tree, expected: string, options: readonly unknown[]): 
     );
   if (typeof found.value === 'number' && expected.includes(DURATION))
     return `say the unit: ${found.value}s or ${found.value}ms`;
+  if (typeof found.value === 'number' && expected.startsWith(SHARE))
+    return found.value === 0 && expected !== SHARE ? null : shareHint(String(found.value));
   if (typeof found.value === 'number' && expected.startsWith(LISTEN_ADDRESS))
     return `say the host, too: 127.0.0.1:${found.value}`;
   return /^a (text|version|zone|host)/.test(expected) ? 'write it in quotes to make it a text' : null;

@@ -54,7 +54,7 @@ function checkWeights(tree: Tree, version: readonly Step[], report: Report): voi
     return;
   }
   if (isGiven(tree, [...version, 'default'])) {
-    const message = 'is never used: "weights" share out the requests that name no version';
+    const message = 'does not go with "weights", which win: they share out the requests that name no version';
     report([...version, 'default'], message, 'leave one of the two out', true);
   }
   const weights = subtree(tree, path);

@@ -1,9 +1,10 @@
 import type { Clock } from '../base/clock.ts';
-import { ENDPOINT, type Range, SERVICE, VERSION } from '../model/counters.ts';
+import { ENDPOINT, NO_RANGE, type Range, SERVICE, VERSION } from '../model/counters.ts';
 import { DRAIN_LIMIT, type Instance } from '../model/instance.ts';
 import type { ServiceSettings } from '../model/service.ts';
 import type { EndpointRecord, HealthReport, ServiceSnapshot, ToDataThread, VersionRanges } from '../model/snapshot.ts';
 import type { ClusterChange } from './cluster/cluster.ts';
+import { chooseSubset } from './cluster/subset.ts';
 import type { CounterArena } from './counters.ts';
 
 /** Time for messages to reach every data thread, and for what a thread began before to be counted, in milliseconds. With a wide margin. */
@@ -22,6 +23,7 @@ export interface FedService {
   readonly format: string;
   readonly counters: Range;
   readonly versions: VersionRanges;
+  /** All that the registry tells of; those that `subset` leaves out, and no data thread knows, have `NO_RANGE` as counters. */
   readonly instances: ReadonlyMap<string, EndpointRecord>;
   readonly known: boolean;
   readonly stale: boolean;
@@ -35,6 +37,8 @@ export interface FeedOptions {
   readonly broadcast: (message: ToDataThread) => void;
   /** The data threads that run now. */
   readonly running: () => readonly number[];
+  /** Tells this sidecar from the others, for services with `subset`; all are alike when left out. */
+  readonly sidecar?: string;
 }
 
 /**
@@ -81,6 +85,21 @@ export class Feed {
     this.#options.broadcast({ kind: 'service', snapshot: snapshotOf(service) });
   }
 
+  /** Other settings for a service. Its instances stay as they are, but for `subset`. */
+  configure(name: string, settings: ServiceSettings, format: string): void {
+    const before = this.#services.get(name);
+    if (before === undefined) return;
+    const instances = new Map(before.instances);
+    const { joined, left } = this.#spread(instances, settings.subset);
+    const upsert = joined.map((address) => instances.get(address) as EndpointRecord);
+    const service: FedService = { ...before, settings, format, instances };
+    this.#services.set(name, service);
+    this.#options.broadcast({
+      kind: 'service',
+      snapshot: { ...snapshotOf(service), full: false, upsert, remove: left },
+    });
+  }
+
   /** Takes over what a membership says now. */
   change(change: ClusterChange): void {
     const before = this.#services.get(change.name);
@@ -93,15 +112,20 @@ export class Feed {
       versions[version] ??= arena.allocate(VERSION.SLOTS);
       return { ...instance, counters, ...health };
     };
-    const upsert: EndpointRecord[] = [];
-    for (const instance of change.diff.added) upsert.push(record(instance, arena.allocate(ENDPOINT.SLOTS)));
+    const told = new Set<string>();
+    for (const instance of change.diff.added) instances.set(instance.address, record(instance, NO_RANGE));
     for (const instance of change.diff.changed) {
       const known = instances.get(instance.address);
-      if (known !== undefined) upsert.push(record(instance, known.counters, healthOf(known)));
+      if (known === undefined) continue;
+      instances.set(instance.address, record(instance, known.counters, healthOf(known)));
+      told.add(instance.address);
     }
-    for (const endpoint of upsert) instances.set(endpoint.address, endpoint);
-    const remove = change.diff.removed.map(({ address }) => address);
-    for (const address of remove) this.#leave(instances, address);
+    const remove: string[] = [];
+    for (const { address } of change.diff.removed) if (this.#leave(instances, address)) remove.push(address);
+    const { joined, left } = this.#spread(instances, before.settings.subset);
+    for (const address of joined) told.add(address);
+    remove.push(...left);
+    const upsert = [...told].flatMap((address) => instances.get(address) ?? []).filter(isConnected);
 
     const { known, stale, updatedAt, trouble } = change;
     const service: FedService = { ...before, versions, instances, known, stale, updatedAt, trouble };
@@ -125,11 +149,11 @@ export class Feed {
       const { unhealthyReason: _, ...rest } = endpoint;
       const now: EndpointRecord = { ...rest, ...report };
       instances.set(address, now);
-      upsert.push(now);
+      if (isConnected(now)) upsert.push(now);
     }
-    if (upsert.length === 0) return;
     const service: FedService = { ...before, instances };
     this.#services.set(name, service);
+    if (upsert.length === 0) return;
     this.#options.broadcast({ kind: 'service', snapshot: { ...snapshotOf(service), full: false, upsert, remove: [] } });
   }
 
@@ -206,7 +230,7 @@ export class Feed {
   snapshots(): ServiceSnapshot[] {
     return Array.from(this.#services.values(), (service) => ({
       ...snapshotOf(service),
-      upsert: [...service.instances.values()],
+      upsert: [...service.instances.values()].filter(isConnected),
     }));
   }
 
@@ -214,7 +238,7 @@ export class Feed {
   tell(name: string, send: (message: ToDataThread) => void): void {
     const service = this.#services.get(name);
     if (service === undefined) return;
-    send({ kind: 'service', snapshot: { ...snapshotOf(service), upsert: [...service.instances.values()] } });
+    send({ kind: 'service', snapshot: { ...snapshotOf(service), upsert: [...service.instances.values()].filter(isConnected) } });
   }
 
   /** A data thread does not use these counters of an instance any more. */
@@ -233,14 +257,46 @@ export class Feed {
     for (const { range } of [...this.#leaving.values()]) this.released(thread, range);
   }
 
-  #leave(instances: Map<string, EndpointRecord>, address: string): void {
+  /** Takes an instance out; gives whether data threads know it. */
+  #leave(instances: Map<string, EndpointRecord>, address: string): boolean {
     const endpoint = instances.get(address);
-    if (endpoint === undefined) return;
+    if (endpoint === undefined) return false;
     instances.delete(address);
-    const threads = new Set(this.#options.running());
-    if (threads.size === 0) this.#options.arena.release(endpoint.counters);
-    else this.#leaving.set(keyOf(endpoint.counters), { range: endpoint.counters, threads });
+    if (!isConnected(endpoint)) return false;
+    this.#disconnect(endpoint.counters);
+    return true;
   }
+
+  /** The counters are given back when every thread has let go of them. */
+  #disconnect(range: Range): void {
+    const threads = new Set(this.#options.running());
+    if (threads.size === 0) this.#options.arena.release(range);
+    else this.#leaving.set(keyOf(range), { range, threads });
+  }
+
+  /** Gives counters to those that this sidecar connects to now, and takes them from the others; gives the addresses that changed. */
+  #spread(
+    instances: Map<string, EndpointRecord>,
+    subset: number | null,
+  ): { readonly joined: readonly string[]; readonly left: readonly string[] } {
+    const { arena, sidecar = '' } = this.#options;
+    const chosen = subset === null ? null : chooseSubset(instances.values(), subset, sidecar);
+    const joined: string[] = [];
+    const left: string[] = [];
+    for (const [address, endpoint] of instances) {
+      const connected = isConnected(endpoint);
+      if (connected === (chosen === null || chosen.has(address))) continue;
+      (connected ? left : joined).push(address);
+      if (connected) this.#disconnect(endpoint.counters);
+      instances.set(address, { ...endpoint, counters: connected ? NO_RANGE : arena.allocate(ENDPOINT.SLOTS) });
+    }
+    return { joined, left };
+  }
+}
+
+/** Data threads know it. */
+function isConnected({ counters }: EndpointRecord): boolean {
+  return counters.segment !== NO_RANGE.segment;
 }
 
 /** What a check has said of it so far: a new record does not change that. */

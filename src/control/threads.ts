@@ -7,7 +7,9 @@ import type { SecureListen } from '../model/tls.ts';
 import type { CounterArena } from './counters.ts';
 
 /** What a new data thread is told besides what the threads themselves know. */
-export type ThreadState = Pick<DataThreadStart, 'routing' | 'discoverSettings' | 'services' | 'clients' | 'tls'>;
+export type ThreadState = Pick<
+  DataThreadStart,
+  'routing' | 'discoverSettings' | 'services' | 'clients' | 'tls' | 'zone' | 'policyModules' | 'observe'>;
 
 export interface ThreadsOptions {
   /** The module that a data thread runs. */
@@ -15,6 +17,8 @@ export interface ThreadsOptions {
   readonly listen: readonly string[];
   /** Listeners that speak TLS; none when left out. */
   readonly secure?: readonly SecureListen[];
+  /** Other processes may listen on the same TCP ports; false when left out. */
+  readonly reusePort?: boolean;
   readonly arena: CounterArena;
   readonly clock: Clock;
   readonly log: Log;
@@ -139,7 +143,7 @@ export class DataThreads {
   }
 
   #launch(index: number): Promise<Listening> {
-    const { entry, arena, state } = this.#options;
+    const { entry, arena, state, reusePort = false } = this.#options;
     const thread = this.#threads[index] as DataThread;
     const start: DataThreadStart = {
       index,
@@ -148,7 +152,7 @@ export class DataThreads {
       ...(this.#secure.length === 0
         ? {}
         : { secure: index === 0 ? this.#secure : this.#secure.filter(({ address }) => !address.startsWith('unix:')) }),
-      reusePort: arena.threads > 1,
+      reusePort: reusePort || arena.threads > 1,
       segments: arena.segments(index),
       ...state(),
     };

@@ -7,17 +7,21 @@ import { Flusher } from '../http2/flusher.ts';
 import { ERROR, errorName } from '../http2/frame/codes.ts';
 import { SWEEP_INTERVAL } from '../http2/limits.ts';
 import { PROTOCOL_ERROR_TOKENS, type ProtocolErrorToken } from '../http2/protocol_errors.ts';
+import type { ModulePath } from '../model/balancing.ts';
 import type { ClientLimits } from '../model/client_limits.ts';
-import { add, type Block, type Range, THREAD, THREAD_RANGE } from '../model/counters.ts';
+import { add, type Block, NO_RANGE, type Range, THREAD, THREAD_RANGE } from '../model/counters.ts';
+import { type ObserveSettings, observesNothing } from '../model/observation.ts';
 import type { ServiceSettings } from '../model/service.ts';
-import type { DataThreadStart, FromDataThread, ServiceSnapshot, ToDataThread } from '../model/snapshot.ts';
+import type { DataThreadStart, EndpointTurn, FromDataThread, ServiceSnapshot, ToDataThread } from '../model/snapshot.ts';
 import type { SecureListen } from '../model/tls.ts';
 import { explain } from './explain.ts';
+import { ModulePolicies } from './balancing/module_policies.ts';
 import type { Expiring, ForwardingContext } from './forwarding/context.ts';
 import type { Exchange } from './forwarding/exchange.ts';
 import { Listener, type SecureEntry } from './listener/listener.ts';
 import { TlsAccept } from './listener/tls_accept.ts';
 import { TlsFailureLog } from './listener/tls_failure_log.ts';
+import { Observer } from './observe/observer.ts';
 import { Router, type ServiceDirectory } from './routing/router.ts';
 import { TlsMaterials } from './tls/materials.ts';
 import { TurnClock } from './turn_clock.ts';
@@ -33,6 +37,9 @@ const TOKEN_SLOTS = new Map<string, number>(PROTOCOL_ERROR_TOKENS.map((token, in
 const DOWNSTREAM = 0;
 const UPSTREAM = 1;
 
+/** Posts a message to the control plane; the memory in `transfer` goes with it. */
+type Post = (message: FromDataThread, transfer?: readonly ArrayBuffer[]) => void;
+
 /** All of one data thread: listeners on one side, services on the other, and what they share. */
 export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamContext {
   readonly flusher: Flusher;
@@ -42,21 +49,32 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
   readonly router: Router;
   readonly threadBlock: Block;
   readonly tls: TlsMaterials | null;
-  readonly #post: (message: FromDataThread) => void;
+  readonly zone: string | null;
+  readonly policies = new ModulePolicies({
+    onLoaded: (path) => this.#onPolicyLoaded(path),
+    onFault: (path, what) => this.#onPolicyFault(path, what),
+    onNotLoaded: (path) => this.#onPolicyNotLoaded(path),
+  });
+  /** Null while nobody wants to hear of requests. */
+  observer: Observer | null = null;
+  #observing: Observer | null = null;
+  readonly #post: Post;
   readonly #segments: Float64Array[];
   readonly #services = new Map<string, ServiceUpstream>();
   readonly #listeners: Listener[] = [];
   readonly #clients: ClientLimits | undefined;
-  readonly #settingsForDiscovered: ServiceSettings | null;
+  #settingsForDiscovered: ServiceSettings | null;
   readonly #sweeper: NodeJS.Timeout;
   #flushed: Exchange[] = [];
   #flushedSpare: Exchange[] = [];
 
-  constructor(start: DataThreadStart, post: (message: FromDataThread) => void) {
+  constructor(start: DataThreadStart, post: Post) {
     this.#post = post;
+    if (start.observe !== undefined) this.#observe(start.observe);
     this.#segments = start.segments.map((segment) => new Float64Array(segment));
     this.#settingsForDiscovered = start.discoverSettings;
     this.#clients = start.clients;
+    this.zone = start.zone ?? null;
     this.tls = start.tls === undefined ? null : new TlsMaterials(start.tls);
     this.threadBlock = this.block(THREAD_RANGE);
     this.flusher = new Flusher(() => this.#endTurn());
@@ -75,6 +93,7 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
     }, SWEEP_INTERVAL);
     this.#sweeper.unref();
     for (const snapshot of start.services) this.#applyService(snapshot);
+    for (const module of start.policyModules ?? []) void this.policies.load(module);
   }
 
   /** Opens the listeners; reports `listening` with the addresses in use, or `listen_failed`. */
@@ -136,15 +155,32 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
         this.tls?.renewTickets(message.secret);
         break;
       case 'routing':
+        this.#settingsForDiscovered = message.discoverSettings;
         this.router.configure(message.routing);
         break;
       case 'explain':
         this.#post({ kind: 'explained', id: message.id, explanation: explain(message.request, this.router) });
         break;
+      case 'observe':
+        this.#observe(message.settings);
+        break;
+      case 'requests_taken':
+        this.#observing?.taken();
+        break;
+      case 'policy_module':
+        void this.policies.load(message.module);
+        break;
       case 'drain':
         void this.#drain(message.graceMs);
         break;
     }
+  }
+
+  /** Made by the first who wants to hear of requests, and kept: what is on its way is still his. */
+  #observe(settings: ObserveSettings): void {
+    if (this.#observing === null) this.#observing = new Observer(settings, this.#post, () => this.random());
+    else this.#observing.configure(settings);
+    this.observer = observesNothing(settings) ? null : this.#observing;
   }
 
   // Services
@@ -156,12 +192,11 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
   /** Requests wait in a service of that name while the control plane asks the registry. Its counters come with the answer. */
   discover(name: string): ServiceUpstream {
     const settings = this.#settingsForDiscovered as ServiceSettings;
-    const nowhere: Range = { segment: -1, offset: 0 };
     const service = new ServiceUpstream(
       {
         name,
         settings,
-        counters: nowhere,
+        counters: NO_RANGE,
         versions: {},
         full: true,
         upsert: [],
@@ -192,6 +227,19 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
     this.#services.delete(name);
     this.router.invalidate();
     service.close('no_instance', why);
+  }
+
+  #onPolicyLoaded(path: ModulePath): void {
+    this.#log('info', `The policy ${path} is loaded.`, { policy: path });
+    for (const service of this.#services.values()) service.policyChanged();
+  }
+
+  #onPolicyFault(path: ModulePath, what: string): void {
+    this.#log('warn', `The policy ${path} is at fault, round robin takes over: ${what}`, { policy: path });
+  }
+
+  #onPolicyNotLoaded(path: ModulePath): void {
+    for (const service of this.#services.values()) if (service.policies.includes(path)) service.policyFault();
   }
 
   // For exchanges and upstreams
@@ -226,13 +274,13 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
   onEndpointState(service: string, endpoint: Endpoint, detail: string): void {
     const { id, state, failures } = endpoint;
     const fields = { service, instance: id, detail, failures };
-    if (state === 'ready')
-      this.#log(endpoint.recovered ? 'info' : 'debug', `Connected to instance ${id} of service "${service}".`, fields);
-    else if (state === 'connecting') {
-      this.#log('info', `The connection to instance ${id} of service "${service}" ended: connecting again.`, fields);
-    } else if (state === 'ejected') {
-      this.#log('warn', `Instance ${id} of service "${service}" keeps failing: left out for a while.`, fields);
-    } else this.#log('warn', `Cannot connect to instance ${id} of service "${service}".`, fields);
+    const named = `instance ${id} of service "${service}"`;
+    const say = (level: 'debug' | 'info' | 'warn', turn: EndpointTurn, message: string): void =>
+      this.#post({ kind: 'log', level, message, fields, turn: { turn, service, address: id, detail } });
+    if (state === 'ready') say(endpoint.recovered ? 'info' : 'debug', 'back', `Connected to ${named}.`);
+    else if (state === 'connecting') say('info', 'lost', `The connection to ${named} ended: connecting again.`);
+    else if (state === 'ejected') say('warn', 'ejected', `I${named.slice(1)} keeps failing: left out for a while.`);
+    else say('warn', 'unreachable', `Cannot connect to ${named}.`);
   }
 
   onEndpointGone(service: string, endpoint: Endpoint): void {
@@ -294,6 +342,9 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
     for (const service of this.#services.values()) service.destroy(reason);
     this.deadlines.stop();
     clearInterval(this.#sweeper);
+    // The ends of the last requests are recorded when their last octets leave.
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#observing?.flush();
     this.#post({ kind: 'drained' });
   }
 }

@@ -7,7 +7,9 @@ import { DataPlane } from './data_plane.ts';
 const port = parentPort;
 if (port === null) throw new Error('this module is the entry of a worker thread');
 const start = workerData as DataThreadStart;
-const plane = new DataPlane(start, (message: FromDataThread) => port.postMessage(message));
+const plane = new DataPlane(start, (message: FromDataThread, transfer: readonly ArrayBuffer[] = []) =>
+  port.postMessage(message, transfer),
+);
 port.on('message', (message: ToDataThread) => plane.receive(message));
 // Before the first request, not beside it.
 releaseStartupMemory();

@@ -15,6 +15,9 @@ export interface Range {
   readonly offset: number;
 }
 
+/** Of what counts nowhere: an instance that this sidecar does not connect to, a service before its counters come. */
+export const NO_RANGE: Range = { segment: -1, offset: 0 };
+
 /** A range as a data thread uses it: `view[base + SLOT] += 1`. */
 export interface Block {
   readonly view: Float64Array;
@@ -69,7 +72,9 @@ export const SERVICE = {
   EJECTIONS: 2 + 32 + 2 * HISTOGRAM_SLOTS,
   /** Retries that a policy asked for and the budget did not allow. */
   RETRIES_DENIED: 2 + 32 + 2 * HISTOGRAM_SLOTS + 8,
-  SLOTS: 2 + 32 + 2 * HISTOGRAM_SLOTS + 9,
+  /** Picks for which round robin took the place of a policy of the user's own, and times that one could not be loaded. */
+  POLICY_FAULTS: 2 + 32 + 2 * HISTOGRAM_SLOTS + 9,
+  SLOTS: 2 + 32 + 2 * HISTOGRAM_SLOTS + 10,
 } as const;
 
 /** HTTP status classes 1xx to 5xx; index is class - 1. */

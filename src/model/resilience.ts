@@ -1,4 +1,4 @@
-import type { BalancePolicy } from './balancing.ts';
+import type { Balance } from './balancing.ts';
 
 /*
  * How a service survives instances that fail. Times in milliseconds, shares from 0 to 1, gRPC codes as numbers. An HTTP answer without
@@ -37,7 +37,7 @@ export interface RequestRules {
   readonly hedge: HedgePolicy | null;
   /** The version for requests that name none, an expression like the header's; null: what the service says. */
   readonly wants: string | null;
-  readonly balance: BalancePolicy;
+  readonly balance: Balance;
 }
 
 /** Passive health: which answers make an instance an outlier, and for how long it is left out (gRFC A50). */

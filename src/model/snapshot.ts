@@ -1,8 +1,11 @@
 import type { LogFields, LogLevel } from '../base/log.ts';
+import type { PolicyModule } from './balancing.ts';
 import type { ClientLimits } from './client_limits.ts';
 import type { Range } from './counters.ts';
 import type { ExplainRequest, Explanation } from './explain.ts';
 import type { Instance } from './instance.ts';
+import type { ObserveSettings, TraceRecord } from './observation.ts';
+import type { RequestBatch } from './request_batch.ts';
 import type { Routing, ServiceSettings } from './service.ts';
 import type { SecureListen, TlsMaterial, TlsStart } from './tls.ts';
 
@@ -47,23 +50,41 @@ export interface ServiceSnapshot {
   readonly trouble: string | null;
 }
 
+/** What can happen to an instance in a data thread: `lost` is a connection that ended and is made anew, `unreachable` one that cannot be. */
+export type EndpointTurn = 'ejected' | 'lost' | 'unreachable' | 'back';
+
+export interface EndpointTurnEvent {
+  readonly turn: EndpointTurn;
+  readonly service: string;
+  readonly address: string;
+  /** Why; empty when there is nothing to say. */
+  readonly detail: string;
+}
+
 /** Control plane to data thread. */
 export type ToDataThread =
   | { readonly kind: 'segment'; readonly segment: SharedArrayBuffer }
   | { readonly kind: 'service'; readonly snapshot: ServiceSnapshot }
   /** `why` is the message of the error that requests for it get. */
   | { readonly kind: 'service_gone'; readonly name: string; readonly why: string }
-  | { readonly kind: 'routing'; readonly routing: Routing }
+  /** `discoverSettings` as in `DataThreadStart`. */
+  | { readonly kind: 'routing'; readonly routing: Routing; readonly discoverSettings: ServiceSettings | null }
   /** Certificates that have changed: for new connections. */
   | { readonly kind: 'tls_material'; readonly material: TlsMaterial }
   /** As `TlsStart.ticketSecret`: tickets made with the one before are not taken any more. */
   | { readonly kind: 'ticket_secret'; readonly secret: Uint8Array }
+  /** A policy of the user's own is to be loaded, or has changed. */
+  | { readonly kind: 'policy_module'; readonly module: PolicyModule }
   /** What would become of a request; answered by `explained` with the same id. */
   | { readonly kind: 'explain'; readonly id: number; readonly request: ExplainRequest }
+  /** Which requests somebody wants to hear of, from now on. */
+  | { readonly kind: 'observe'; readonly settings: ObserveSettings }
+  /** A message `requests` has been taken. */
+  | { readonly kind: 'requests_taken' }
   /** Stop accepting, GOAWAY, let streams finish for `graceMs`, close, answer `drained`. */
   | { readonly kind: 'drain'; readonly graceMs: number };
 
-/** Data thread to control plane: rare events only. */
+/** Data thread to control plane: rare events, and requests where somebody asked for them. */
 export type FromDataThread =
   /** `secure`: the addresses of `DataThreadStart.secure`, in their order. */
   | { readonly kind: 'listening'; readonly addresses: readonly string[]; readonly secure?: readonly string[] }
@@ -79,7 +100,21 @@ export type FromDataThread =
       readonly address: string;
       readonly error: string | null;
     }
-  | { readonly kind: 'log'; readonly level: LogLevel; readonly message: string; readonly fields: LogFields }
+  /** `turn`: what it tells of an instance, for those who keep a journal. */
+  | {
+      readonly kind: 'log';
+      readonly level: LogLevel;
+      readonly message: string;
+      readonly fields: LogFields;
+      readonly turn?: EndpointTurnEvent;
+    }
+  /** Requests that ended, of those that somebody wants to hear of; answered by `requests_taken`. `dropped`: those that are missing. */
+  | {
+      readonly kind: 'requests';
+      readonly batch: RequestBatch;
+      readonly traces: readonly TraceRecord[];
+      readonly dropped: number;
+    }
   | { readonly kind: 'explained'; readonly id: number; readonly explanation: Explanation }
   | { readonly kind: 'drained' };
 
@@ -95,9 +130,15 @@ export interface DataThreadStart {
   /** Several threads share each TCP port. */
   readonly reusePort: boolean;
   readonly clients?: ClientLimits;
+  /** Nobody wants to hear of requests when left out. */
+  readonly observe?: ObserveSettings;
   readonly segments: readonly SharedArrayBuffer[];
   readonly routing: Routing;
   /** Settings of services that are not in the config, while their registry is being asked; null without `discover`. */
   readonly discoverSettings: ServiceSettings | null;
   readonly services: readonly ServiceSnapshot[];
+  /** Where this sidecar runs, for services that prefer their zone; nowhere in particular when left out. */
+  readonly zone?: string | null;
+  /** The policies of the user's own; none when left out. */
+  readonly policyModules?: readonly PolicyModule[];
 }

@@ -53,6 +53,10 @@ export function controlCollectors({ version, protocolErrorTokens }: ProcessFacts
       }
     },
 
+    outrigger_config_reloads_total(view, sink) {
+      for (const [result, count] of Object.entries(view.reloads?.() ?? {})) sink.value({ result }, count);
+    },
+
     // Told from the start: an increase is seen only by who saw the zero.
     outrigger_data_thread_restarts_total(view, sink) {
       for (const [thread, restarts] of view.restarts().entries()) sink.value({ thread: String(thread) }, restarts);
@@ -89,6 +93,15 @@ export function controlCollectors({ version, protocolErrorTokens }: ProcessFacts
         counts.set(key, known);
       }
       for (const { labels, count } of counts.values()) sink.value(labels, count);
+    },
+
+    outrigger_request_records_dropped_total(view, sink) {
+      const dropped = view.observation?.().dropped ?? {};
+      for (const [at, count] of Object.entries(dropped)) sink.value({ at }, count);
+    },
+
+    outrigger_spans_exported_total(view, sink) {
+      sink.count({}, view.observation?.().spansExported ?? 0);
     },
 
     outrigger_build_info(_view, sink) {

@@ -1,4 +1,4 @@
-import { CONNECT_RESULTS, CONNECTION_STATES, ENDPOINT, UPSTREAM_RESULTS } from '../model/counters.ts';
+import { CONNECT_RESULTS, CONNECTION_STATES, ENDPOINT, NO_RANGE, UPSTREAM_RESULTS } from '../model/counters.ts';
 import type { Collectors } from './metric_sink.ts';
 import type { InstanceMetrics, MetricsView } from './metrics_view.ts';
 
@@ -37,6 +37,7 @@ export const instanceCollectors = {
 
 function* instancesOf(view: MetricsView): Generator<[service: string, instance: InstanceMetrics]> {
   for (const { name, instances } of view.services()) {
-    for (const instance of instances) yield [name, instance];
+    // A spare one has nothing to count.
+    for (const instance of instances) if (instance.counters.segment !== NO_RANGE.segment) yield [name, instance];
   }
 }

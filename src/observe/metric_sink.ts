@@ -1,5 +1,6 @@
 import { HISTOGRAM_SLOTS, LATENCY_BOUNDS } from '../model/counters.ts';
-import type { Labels, MetricName } from './metric_table.ts';
+import type { Exemplar } from './exemplars.ts';
+import { type Labels, METRICS, type MetricName } from './metric_table.ts';
 import type { MetricsView } from './metrics_view.ts';
 
 /** One line of the exposition, in the shape that prom-client's registry prints. */
@@ -7,9 +8,10 @@ export interface Sample {
   /** The series with its labels, as it is printed. */
   readonly metricName: string;
   readonly value: number;
-  /** Empty and shared: they stand in the name already. */
+  /** Empty and shared, since they stand in the name already; for OpenMetrics the labels. */
   readonly labels: object;
   readonly sharedLabels: object;
+  readonly exemplar?: { readonly labelSet: object; readonly value: number; readonly timestamp: number };
 }
 
 /** Reads the shared counters at the moment of the scrape and writes the series of one metric. */
@@ -17,7 +19,8 @@ export type Collector<N extends MetricName> = (view: MetricsView, sink: MetricSi
 export type Collectors = { readonly [N in MetricName]: Collector<N> };
 
 const NO_LABELS = {};
-const BUCKETS = [...LATENCY_BOUNDS, '+Inf'].map((le) => `le="${le}"`);
+const BOUNDS = [...LATENCY_BOUNDS, '+Inf'].map(String);
+const BUCKETS = BOUNDS.map((le) => `le="${le}"`);
 
 /**
  * Takes the series of one metric during one scrape. It writes the labels itself: left to the registry they are taken apart, looked
@@ -26,23 +29,34 @@ const BUCKETS = [...LATENCY_BOUNDS, '+Inf'].map((le) => `le="${le}"`);
 export class MetricSink<N extends MetricName> {
   readonly samples: Sample[] = [];
   readonly #name: N;
+  readonly #openMetrics: boolean;
 
-  constructor(name: N) {
+  /** For OpenMetrics the registry itself writes the labels: it has to put exemplars and the suffix of counters in their places. */
+  constructor(name: N, openMetrics = false) {
     this.#name = name;
+    this.#openMetrics = openMetrics;
   }
 
   /** A value that is told whatever it is. */
   value(labels: Labels<N>, value: number): void {
-    this.#push('', labelText(labels), value);
+    this.#add(labels, value);
   }
 
   /** A count: what never happened has no series. */
   count(labels: Labels<N>, value: number): void {
-    if (value !== 0) this.#push('', labelText(labels), value);
+    if (value !== 0) this.#add(labels, value);
   }
 
-  /** A histogram as `model/counters.ts` lays it out, read slot by slot; without observations it has no series. */
-  histogram(labels: Labels<N>, read: (slot: number) => number): void {
+  /**
+   * A histogram as `model/counters.ts` lays it out, read slot by slot; without observations it has no series. `exemplarOf` gives a
+   * traced request for a bucket, for scrapers that take them.
+   */
+  histogram(
+    labels: Labels<N>,
+    read: (slot: number) => number,
+    exemplarOf: (bucket: number) => Exemplar | null = () => null,
+  ): void {
+    if (this.#openMetrics) return this.#openHistogram(labels, read, exemplarOf);
     const own = labelText(labels);
     const prefix = own === '' ? '' : `${own},`;
     const first = this.samples.length;
@@ -59,10 +73,45 @@ export class MetricSink<N extends MetricName> {
     this.#push('_count', own, count);
   }
 
+  #add(labels: Labels<N>, value: number): void {
+    if (!this.#openMetrics) return this.#push('', labelText(labels), value);
+    const metricName = this.#name.replace(METRICS[this.#name].type === 'counter' ? /_total$/ : /$/, '');
+    this.samples.push({ metricName, value, labels, sharedLabels: NO_LABELS });
+  }
+
+  #openHistogram(
+    labels: Labels<N>,
+    read: (slot: number) => number,
+    exemplarOf: (bucket: number) => Exemplar | null,
+  ): void {
+    const first = this.samples.length;
+    const push = (suffix: string, own: object, value: number, exemplar: Exemplar | null): void => {
+      const metricName = `${this.#name}${suffix}`;
+      this.samples.push({ metricName, value, labels: own, sharedLabels: NO_LABELS, ...withExemplar(exemplar) });
+    };
+    let count = 0;
+    for (const [bucket, le] of BOUNDS.entries()) {
+      count += read(bucket);
+      push('_bucket', { ...labels, le }, count, exemplarOf(bucket));
+    }
+    if (count === 0) {
+      this.samples.length = first;
+      return;
+    }
+    push('_sum', labels, read(HISTOGRAM_SLOTS - 1), null);
+    push('_count', labels, count, null);
+  }
+
   #push(suffix: string, labels: string, value: number): void {
     const metricName = `${this.#name}${suffix}${labels === '' ? '' : `{${labels}}`}`;
     this.samples.push({ metricName, value, labels: NO_LABELS, sharedLabels: NO_LABELS });
   }
+}
+
+function withExemplar(exemplar: Exemplar | null): Pick<Sample, 'exemplar'> {
+  if (exemplar === null) return {};
+  const { traceId, spanId, value, time } = exemplar;
+  return { exemplar: { labelSet: { trace_id: traceId, span_id: spanId }, value, timestamp: time / 1_000 } };
 }
 
 function labelText(labels: Readonly<Record<string, string>>): string {

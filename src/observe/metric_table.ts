@@ -44,6 +44,11 @@ export const METRICS = {
     labels: ['service'],
     help: 'Attempts that the retry policy asked for and the retry budget did not allow.',
   },
+  outrigger_policy_faults_total: {
+    type: 'counter',
+    labels: ['service'],
+    help: 'Picks that round robin made since a policy of your own failed, and times that it could not be loaded, in each data thread.',
+  },
   outrigger_ejections_total: {
     type: 'counter',
     labels: ['service', 'reason'],
@@ -104,6 +109,11 @@ export const METRICS = {
     labels: ['tls'],
     help: 'When the certificate in use expires, in seconds since the epoch.',
   },
+  outrigger_config_reloads_total: {
+    type: 'counter',
+    labels: ['result'],
+    help: 'Times the config was read again: applied, unchanged or rejected.',
+  },
   outrigger_data_thread_restarts_total: {
     type: 'counter',
     labels: ['thread'],
@@ -133,6 +143,16 @@ export const METRICS = {
     type: 'gauge',
     labels: ['service', 'registry', 'state'],
     help: 'Entries of register by where they stand; registered is the state to be in.',
+  },
+  outrigger_request_records_dropped_total: {
+    type: 'counter',
+    labels: ['at'],
+    help: 'Records of single requests (access log, tap, spans) that were lost since their reader did not keep up, by where.',
+  },
+  outrigger_spans_exported_total: {
+    type: 'counter',
+    labels: [],
+    help: 'Spans that a collector took.',
   },
   outrigger_build_info: {
     type: 'gauge',

@@ -1,4 +1,5 @@
 import type { Range } from '../model/counters.ts';
+import type { Exemplar } from './exemplars.ts';
 import type { EndpointRecord, VersionRanges } from '../model/snapshot.ts';
 
 /** Reads the counters that the data threads write. Values are those of the moment of the call. */
@@ -53,6 +54,11 @@ export interface RegistrationMetrics {
   readonly state: string;
 }
 
+/** A traced request for each bucket of a service's durations, counted from 0; null where there is none. */
+export interface ExemplarSource {
+  get(service: string, bucket: number): Exemplar | null;
+}
+
 /** All that a scrape reads, gathered when the scrape comes. Implemented where the process is put together. */
 export interface MetricsView {
   readonly counters: CounterReader;
@@ -62,6 +68,12 @@ export interface MetricsView {
   restarts(): readonly number[];
   /** None when left out. */
   certificates?(): Iterable<CertificateMetrics>;
+  /** Reloads of the config by how they ended; none when left out. */
+  reloads?(): Readonly<Record<string, number>>;
+  /** Records of single requests that are missing, by who missed them, and spans that were sent; none when left out. */
+  observation?(): { readonly dropped: Readonly<Record<string, number>>; readonly spansExported: number };
+  /** Kept while something is traced; none when left out. */
+  readonly exemplars?: ExemplarSource;
   /** None when left out. */
   registrations?(): Iterable<RegistrationMetrics>;
 }

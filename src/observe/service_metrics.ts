@@ -31,7 +31,11 @@ export const serviceCollectors = {
 
   outrigger_request_duration_seconds(view, sink) {
     for (const { name: service, counters: range } of view.services()) {
-      sink.histogram({ service }, (slot) => view.counters.sum(range, SERVICE.DURATION + slot));
+      sink.histogram(
+        { service },
+        (slot) => view.counters.sum(range, SERVICE.DURATION + slot),
+        (bucket) => view.exemplars?.get(service, bucket) ?? null,
+      );
     }
   },
 
@@ -64,6 +68,12 @@ export const serviceCollectors = {
   outrigger_retries_denied_total(view, sink) {
     for (const { name: service, counters: range } of view.services()) {
       sink.count({ service }, view.counters.sum(range, SERVICE.RETRIES_DENIED));
+    }
+  },
+
+  outrigger_policy_faults_total(view, sink) {
+    for (const { name: service, counters: range } of view.services()) {
+      sink.count({ service }, view.counters.sum(range, SERVICE.POLICY_FAULTS));
     }
   },
 

@@ -7,6 +7,7 @@ import type { AdminActions, AdminView } from '../../src/admin/admin_view.ts';
 import { type Log, type LogFields, silentLog } from '../../src/base/log.ts';
 import { CounterArena } from '../../src/control/counters.ts';
 import { ENDPOINT } from '../../src/model/counters.ts';
+import type { Explanation } from '../../src/model/explain.ts';
 import { ask } from './request.ts';
 
 const NOW = 1_700_000_000_000;
@@ -38,6 +39,7 @@ async function start(t: ExecutionContext, overrides: Partial<AdminActions & Admi
       },
     ],
     now: () => NOW,
+    explain: async (request) => ({ ...EXPLANATION, service: request.authority, routed: JSON.stringify(request) }),
     config: () => ({ registries: { main: { endpoints: ['http://root:hunter2@127.0.0.1:2379'], token: 'hunter2' } } }),
     ...overrides,
   };
@@ -52,10 +54,26 @@ async function start(t: ExecutionContext, overrides: Partial<AdminActions & Admi
   return { server, address: server.address, done };
 }
 
+const EXPLANATION: Explanation = {
+  service: null,
+  routed: '',
+  registry: null,
+  path: null,
+  updatedAt: 0,
+  trouble: null,
+  steps: [],
+  balance: null,
+  choice: null,
+  next: [],
+  byChance: false,
+  error: null,
+};
+
 const ROUTES = [
   'GET /',
   'GET /services',
   'GET /registrations',
+  'GET /explain',
   'GET /config',
   'POST /log-level',
   'POST /drain',
@@ -102,6 +120,31 @@ test('/services tells each service and instance under the promised names', async
     },
   ]);
 });
+
+test('/explain asks a data thread about a request that is described in the query', async (t) => {
+  const { address } = await start(t);
+  const { status, text } = await ask(address, '/explain?service=book&version=v2&path=/a/B&header=X-User:%20ann');
+  t.is(status, 200);
+  const { service, routed } = JSON.parse(text);
+  t.is(service, 'book');
+  t.deepEqual(JSON.parse(routed), {
+    authority: 'book',
+    path: '/a/B',
+    headers: [
+      ['x-version', 'v2'],
+      ['x-user', 'ann'],
+    ],
+  });
+});
+
+for (const query of ['path=book', 'service=a%20b', 'service=book&header=nonsense', `service=b${'&header=a:b'.repeat(51)}`]) {
+  test(`/explain says what is wrong with ${query.slice(0, 40)}`, async (t) => {
+    const { address } = await start(t);
+    const { status, text } = await ask(address, `/explain?${query}`);
+    t.is(status, 400);
+    t.is(JSON.parse(text).error, 'bad_request');
+  });
+}
 
 test('/config never tells a secret', async (t) => {
   const { address } = await start(t);

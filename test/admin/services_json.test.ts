@@ -25,7 +25,8 @@ function viewOf(counters: CounterArena, range: Range, overrides: Partial<Service
     instances: [instance],
     ...overrides,
   };
-  return { counters, services: () => [service], now: () => 10_000, config: () => null };
+  const explain = () => Promise.reject(new Error('nobody asks'));
+  return { counters, services: () => [service], now: () => 10_000, explain, config: () => null };
 }
 
 test('counts are added up over the data threads, and the best state is told', (t) => {

@@ -37,7 +37,7 @@ test('the JSON Schema refuses what loading refuses', (t) => {
     'registries: { e: { type: etdc } }',
     'registries: { e: { type: etcd } }',
     'registries: { "a b": { type: static } }',
-    'services: { book: { retry: {} } }',
+    'services: { book: { retry: { attempts: 1 } } }',
     'services: { book: { version: { fallback: nome } } }',
     'routes: [ { path: x, service: y } ]',
   ]) {

@@ -1,5 +1,6 @@
 import test from 'ava';
 import type { ConfigFlags } from '../../src/config/overrides.ts';
+import { FORMATS } from '../../src/config/schema_services.ts';
 import { configOf, loadText, problemsOf } from './load_text.ts';
 
 const FILE =
@@ -41,7 +42,7 @@ test('a variable that is set but empty overrides nothing', (t) => {
 test('a problem with an override names the variable or the flag', (t) => {
   const env = { OUTRIGGER_WORKERS: 'many', OUTRIGGER_LISTEN: 'h:1,15001' };
   t.deepEqual(problemsOf(loadText(FILE, { env, flags: { logLevel: 'loud', admin: '[::1]' } })), [
-    'OUTRIGGER_LISTEN: listen[1]: expected host:port, [v6]:port or unix:/path, found the number 15001 -> say the host, too: 127.0.0.1:15001',
+    'OUTRIGGER_LISTEN: listen[1]: expected host:port, [v6]:port or unix:/path, or "{ address, tls }", found the number 15001 -> say the host, too: 127.0.0.1:15001',
     'OUTRIGGER_WORKERS: workers: expected a whole number from 1 to 256, found "many"',
     '--admin: admin: expected host:port, [v6]:port or unix:/path, found "[::1]"',
     '--log-level: log.level: expected one of debug, info, warn, error, found "loud"',
@@ -96,7 +97,7 @@ test('a problem with a flag names the flag', (t) => {
   t.deepEqual(problemsOf(flagsOnly({ etcd: ['h:2379'], path: '/x/', format: 'json' })), [
     '--etcd: registries.etcd.endpoints[0]: expected a URL such as http://127.0.0.1:2379, found "h:2379" -> say the scheme, too: http://h:2379',
     '--path: discover.path: expected a path with {service}, found "/x/" -> for example /services/{service}/',
-    '--format: discover.format: expected one of auto, plain, grpc, hwholiday, found "json"',
+    `--format: discover.format: expected one of ${FORMATS.join(', ')}, found "json"`,
   ]);
   const hint = 'for example --static book=127.0.0.1:50051@v1,127.0.0.1:50052@v2';
   t.deepEqual(problemsOf(flagsOnly({ static: ['book', '=h:1', 'book=h:1,h', 'a b=h:1', 'c=h:1@'] })), [
@@ -109,7 +110,8 @@ test('a problem with a flag names the flag', (t) => {
 });
 
 test('flags that cannot have an effect are problems', (t) => {
-  const hint = 'it says how names are looked up: give --etcd, --consul or --file with it, or write it into the config file';
+  const hint =
+    'it says how names are looked up: give --etcd, --consul or --file with it, or write it into the config file';
   t.deepEqual(problemsOf(flagsOnly({ static: ['a=h:1'], path: '/{service}/' })), [
     `--path: needs --etcd, --consul or --file -> ${hint}`,
   ]);

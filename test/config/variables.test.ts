@@ -55,10 +55,10 @@ test('a variable is taken as text where text is wanted, quotes or not', (t) => {
     'registries:\n  e:\n    type: etcd\n    endpoints: ["http://h:1"]\n    username: ${U}\n    password: ${P}\ndiscover: {}\n';
   const config = configOf(loadText(text, { env: { U: 'true', P: '007' } }));
   t.like(config.registries.get('e'), { username: 'true', password: '007' });
-  const versions = services('services: { a: { version: { default: "${V}", fallback: ["${V}"] } } }');
+  const versions = services('services: { a: { version: { default: "${V}", fallback: ["${V}", v1] } } }');
   t.like(configOf(loadText(versions, { env: { V: '1.10' } })).services.get('a')?.settings.version, {
     default: '1.10',
-    fallback: ['1.10'],
+    fallback: ['1.10', 'v1'],
   });
   t.is(configOf(loadText(services('default_service: ${S}'), { env: { S: '12' } })).routing.defaultService, '12');
 });

@@ -1,5 +1,5 @@
-import { Etcd3 } from 'etcd3';
 import test from 'ava';
+import { Etcd3 } from 'etcd3';
 import { type EtcdServer, startEtcd } from '../support/etcd.ts';
 import { eventually } from '../support/eventually.ts';
 import { startProcess } from '../support/process.ts';
@@ -75,19 +75,22 @@ testWithEtcd('etcd3: a watch tells of every change in order, for as long as it s
   await watcher.cancel();
 });
 
-testWithEtcd('etcd3: a lease is kept alive over several of its lives, and its key goes when it is revoked', async (t) => {
-  const etcd3 = client as Etcd3;
-  const lease = etcd3.lease(TTL_SECONDS);
-  await lease.put('/leased').value('here');
-  const since = Date.now();
-  let renewed = 0;
-  lease.on('keepaliveSucceeded', () => renewed++);
-  lease.on('lost', (error) => t.fail(`the lease was lost: ${error.message}`));
-  await eventually(() => renewed >= 3 && Date.now() - since > 2 * TTL_SECONDS * 1_000, 60_000);
-  t.is(await etcd3.get('/leased').string(), 'here');
-  await lease.revoke();
-  t.is(await etcd3.get('/leased').string(), null);
-});
+testWithEtcd(
+  'etcd3: a lease is kept alive over several of its lives, and its key goes when it is revoked',
+  async (t) => {
+    const etcd3 = client as Etcd3;
+    const lease = etcd3.lease(TTL_SECONDS);
+    await lease.put('/leased').value('here');
+    const since = Date.now();
+    let renewed = 0;
+    lease.on('keepaliveSucceeded', () => renewed++);
+    lease.on('lost', (error) => t.fail(`the lease was lost: ${error.message}`));
+    await eventually(() => renewed >= 3 && Date.now() - since > 2 * TTL_SECONDS * 1_000, 60_000);
+    t.is(await etcd3.get('/leased').string(), 'here');
+    await lease.revoke();
+    t.is(await etcd3.get('/leased').string(), null);
+  },
+);
 
 testWithEtcdctl('etcdctl (grpc-go): put, get and a watch', async (t) => {
   const address = (sidecar as Sidecar).address;

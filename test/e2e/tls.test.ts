@@ -215,6 +215,9 @@ testWith('a bad file keeps the certificate before, and says so', async (t) => {
     async () => (await metric(b, /outrigger_tls_reloads_total\{tls="inbound\.tls",result="error"\}/)) === 1,
   );
   t.regex(b.output(), /"tls":"inbound\.tls","reason":"inbound\.tls\.cert: [^"]+b\.pem: /);
+  t.true(
+    (await metric(b, /outrigger_tls_certificate_expiry_timestamp_seconds\{tls="inbound\.tls"\}/)) > Date.now() / 1000,
+  );
   const [host, port] = inboundOf(b).split(':');
   const socket = connectTls({
     host: host as string,
@@ -412,5 +415,5 @@ testWith('check --dial connects to every instance and says how it went; /service
     /^backoff: GOAWAY INADEQUATE_SECURITY: client certificate: it shows no/.test(await reason('mutual')),
   );
   await eventually(async () => /^backoff: ECONNREFUSED/.test(await reason('gone')));
-  t.pass();
+  t.true((await metric(sidecar, /outrigger_tls_failures_total\{side="upstream",reason="expired"\}/)) >= 1);
 });

@@ -27,7 +27,7 @@ const recordOf = ({ address, version }: GrpcServer): string => JSON.stringify({ 
     stoppers.push(() => zookeeper.stop());
     const [a, b, c] = [await startServer('a', 'v1'), await startServer('b', 'v1'), await startServer('c', 'v2')];
     let writer = await connectWriter(zookeeper.address);
-    stoppers.push(() => writer.client.close());
+    stoppers.push(() => writer.close());
     for (const server of [a, b]) await writer.put(`${PATH}/${server.name}`, recordOf(server));
     const sidecar = await startSidecar({
       registries: { main: { type: 'zookeeper', servers: [zookeeper.address] } },
@@ -66,7 +66,7 @@ const recordOf = ({ address, version }: GrpcServer): string => JSON.stringify({ 
     for (const server of [b, c, d]) await writer.put(`${PATH}/${server.name}-2`, recordOf(server));
     await eventually(() => calls.answeredBy('d'), 30_000);
     // Its nodes end with its session.
-    before.client.close();
+    await before.close();
     await eventually(async () => Object.keys(await writer.list(PATH)).length === 3, 30_000);
     await agrees();
 

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { ENDPOINT, ENDPOINT_STATES } from '../../src/model/counters.ts';
+import { ENDPOINT, ENDPOINT_STATES, NO_RANGE } from '../../src/model/counters.ts';
 import { INSTANCE_STATES, instanceState } from '../../src/observe/endpoint_state.ts';
 import { World } from './world.ts';
 
@@ -20,5 +20,9 @@ test('an instance is as good as the best data thread sees it', (t) => {
 });
 
 test('every state that a data thread can see has its place', (t) => {
-  t.deepEqual([...INSTANCE_STATES, 'unknown'].sort(), [...ENDPOINT_STATES].sort());
+  t.deepEqual([...INSTANCE_STATES, 'unknown'].sort(), [...ENDPOINT_STATES, 'spare'].sort());
+});
+
+test('an instance without counters is one that nothing connects to', (t) => {
+  t.is(instanceState(new World(1).counters, NO_RANGE), 'spare');
 });

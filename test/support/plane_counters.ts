@@ -8,11 +8,14 @@ import {
   GRPC_STATUSES,
   NO_GRPC_STATUS,
   type Range,
+  RETRY_REASONS,
+  type RetryReason,
   SERVICE,
   UPSTREAM_RESULTS,
   type UpstreamResult,
   VERSION,
 } from '../../src/model/counters.ts';
+import { EJECTION_REASONS, type EjectionReason } from '../../src/model/resilience.ts';
 import type { VersionRanges } from '../../src/model/snapshot.ts';
 
 /** The counters of one service: where they stand, as the control plane would keep it, and what they say. */
@@ -68,9 +71,23 @@ export class PlaneCounters {
     return this.#arena.sum(this.range, SERVICE.REJECTED + REASON_NAMES.indexOf(reason));
   }
 
-  /** Requests that were sent again. */
+  /** Requests that were sent again, or to somebody else as well; for all reasons together, or for one. */
   get retries(): number {
-    return REASON_NAMES.reduce((sum, _, index) => sum + this.#arena.sum(this.range, SERVICE.RETRIES + index), 0);
+    return RETRY_REASONS.reduce((sum, reason) => sum + this.retriesBecause(reason), 0);
+  }
+
+  retriesBecause(reason: RetryReason): number {
+    return this.#arena.sum(this.range, SERVICE.RETRIES + RETRY_REASONS.indexOf(reason));
+  }
+
+  /** Retries that the budget did not allow. */
+  get retriesDenied(): number {
+    return this.#arena.sum(this.range, SERVICE.RETRIES_DENIED);
+  }
+
+  /** How often an instance was left out. */
+  ejections(reason: EjectionReason): number {
+    return this.#arena.sum(this.range, SERVICE.EJECTIONS + EJECTION_REASONS.indexOf(reason));
   }
 
   /** `{ '2xx 0': 3, '4xx -': 1 }`: ended requests by code class and gRPC status (`-` without one), over all versions. */

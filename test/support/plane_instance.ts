@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { ExecutionContext } from 'ava';
 import { Connection } from '../../src/http2/connection.ts';
 import type { ConnectionOwner } from '../../src/http2/connection_owner.ts';
@@ -69,6 +69,8 @@ export interface InstanceOptions {
   readonly limits?: Partial<Limits>;
   /** False: what is sent is taken, and never credited. */
   readonly credits?: boolean;
+  /** Of the system's choice without it. */
+  readonly port?: number;
 }
 
 /** A server on the engine, which does with each request what the test says. */
@@ -80,6 +82,8 @@ export interface Instance {
   readonly connections: readonly { readonly http2: Connection; readonly socket: Socket }[];
   /** What the sidecar sent that is no HTTP/2. */
   readonly tokens: readonly ProtocolErrorToken[];
+  /** What accepts the connections. */
+  readonly server: Server;
 }
 
 export async function startInstance(t: ExecutionContext<unknown>, options: InstanceOptions = {}): Promise<Instance> {
@@ -87,22 +91,29 @@ export async function startInstance(t: ExecutionContext<unknown>, options: Insta
   const requests: Received[] = [];
   const connections: { http2: Connection; socket: Socket }[] = [];
   const tokens: ProtocolErrorToken[] = [];
-  const address = await listen(t, (socket) => {
+  const { address, server } = await listen(t, options.port ?? 0, (socket) => {
     const owner = new InstanceOwner(options, requests, tokens);
     connections.push({
       http2: new Connection(socket, 'server', owner, { ...LIMITS, ...options.limits }, flusher),
       socket,
     });
   });
-  return { address, requests, connections, tokens };
+  return { address, requests, connections, tokens, server };
 }
 
 /** An instance that does exactly what the test says, frame by frame: a peer for each connection, when it is accepted. */
-export function startRawInstance(t: ExecutionContext<unknown>, accepted: (peer: WirePeer) => void): Promise<string> {
-  return listen(t, (socket) => accepted(new WirePeer(socket, 'server')));
+export async function startRawInstance(
+  t: ExecutionContext<unknown>,
+  accepted: (peer: WirePeer) => void,
+): Promise<string> {
+  return (await listen(t, 0, (socket) => accepted(new WirePeer(socket, 'server')))).address;
 }
 
-async function listen(t: ExecutionContext<unknown>, accepted: (socket: Socket) => void): Promise<string> {
+async function listen(
+  t: ExecutionContext<unknown>,
+  port: number,
+  accepted: (socket: Socket) => void,
+): Promise<{ address: string; server: Server }> {
   const sockets = new Set<Socket>();
   const server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket);
@@ -114,9 +125,9 @@ async function listen(t: ExecutionContext<unknown>, accepted: (socket: Socket) =
     server.close();
     for (const socket of sockets) socket.destroy();
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(port, '127.0.0.1');
   await once(server, 'listening');
-  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return { address: `127.0.0.1:${(server.address() as AddressInfo).port}`, server };
 }
 
 class InstanceOwner implements ConnectionOwner {

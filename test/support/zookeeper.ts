@@ -56,7 +56,7 @@ export async function startZookeeper(): Promise<ZookeeperServer> {
     clientPortAddress: '127.0.0.1',
     maxClientCnxns: 0,
     'admin.enableServer': false,
-    '4lw.commands.whitelist': 'ruok',
+    '4lw.commands.whitelist': 'srvr',
   };
   await writeFile(
     config,
@@ -107,16 +107,16 @@ function launch(config: string): ChildProcess {
   return child;
 }
 
-/** Asks with one of its "four letter words". */
+/** Asks with one of its "four letter words"; before it serves it says so. */
 function answers(port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => socket.write('ruok'));
+    const socket = connect(port, '127.0.0.1', () => socket.write('srvr'));
     let answer = '';
     socket.on('data', (data) => {
       answer += data;
     });
     socket.on('error', () => {});
-    socket.on('close', () => resolve(answer === 'imok'));
+    socket.on('close', () => resolve(answer.includes('Mode: standalone')));
     socket.setTimeout(1_000, () => socket.destroy());
   });
 }
@@ -131,19 +131,31 @@ export interface ZookeeperWriter {
   delete(path: string): Promise<void>;
   /** The children and their values, as the server has them now. */
   list(path: string): Promise<Record<string, string>>;
+  /** May be called again. */
   close(): Promise<void>;
 }
 
 /** @param address `host:port`, perhaps with a path */
 export async function connectWriter(address: string, digest?: string): Promise<ZookeeperWriter> {
-  const client = zookeeper.createClient(address, { sessionTimeout: 5_000 });
-  if (digest !== undefined) client.addAuthInfo('digest', Buffer.from(digest));
-  const connected = once(client, 'connected');
-  client.connect();
-  await connected;
+  // The client library waits for the answer to its first message for ever, and for that to its last.
+  const within = (): { signal: AbortSignal } => ({ signal: AbortSignal.timeout(5_000) });
+  const client = await eventually(async () => {
+    const made = zookeeper.createClient(address, { sessionTimeout: 5_000 });
+    if (digest !== undefined) made.addAuthInfo('digest', Buffer.from(digest));
+    const connected = once(made, 'connected', within());
+    made.connect();
+    try {
+      await connected;
+    } catch (error) {
+      made.close();
+      throw error;
+    }
+    return made;
+  }, 3 * PATIENCE);
   const call = <T>(start: (done: (error: unknown, value?: unknown) => void) => void): Promise<T> =>
     new Promise((resolve, reject) => start((error, value) => (error ? reject(error) : resolve(value as T))));
   const known = new Set<string>();
+  let closed = false;
   const makeParents = async (path: string): Promise<void> => {
     if (known.has(path) || path === '') return;
     await call((done) => client.mkdirp(path, done));
@@ -171,9 +183,13 @@ export async function connectWriter(address: string, digest?: string): Promise<Z
       return Object.fromEntries(await Promise.all(values));
     },
     async close() {
-      const ended = once(client, 'disconnected');
+      if (closed) return;
+      closed = true;
+      // Only a client that is connected says that it ended; another one gives up trying.
+      const ended =
+        client.getState() === zookeeper.State.SYNC_CONNECTED ? once(client, 'disconnected', within()) : null;
       client.close();
-      await ended;
+      await ended?.catch(() => {});
     },
   };
 }

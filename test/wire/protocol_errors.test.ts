@@ -593,6 +593,9 @@ const BREACHES: Record<EngineToken, readonly Breach[]> = {
       [':method', 'CONNECT'],
       [':authority', 'example.test:443'],
     ]),
+    // RFC 8441: of the extended CONNECT, the one to a WebSocket alone.
+    malformed([...without(':method'), [':method', 'CONNECT']]),
+    malformed([[':protocol', 'connect-udp'], ...without(':method'), [':method', 'CONNECT']]),
   ],
 
   hpack_index_zero: badBlock([0x80]),

@@ -28,6 +28,7 @@ test('a server begins with its SETTINGS and opens its connection window (RFC 911
       [SETTING.INITIAL_WINDOW_SIZE, 256 * 1024],
       [SETTING.MAX_HEADER_LIST_SIZE, 64 * 1024],
       [SETTING.MAX_CONCURRENT_STREAMS, 4096],
+      [SETTING.ENABLE_CONNECT_PROTOCOL, 1],
     ],
   );
   const update = await peer.next('WINDOW_UPDATE', 0);

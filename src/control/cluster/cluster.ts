@@ -33,6 +33,8 @@ export interface ClusterOptions {
   readonly query: RegistryQuery;
   /** How long an empty answer after a non-empty one is doubted, in milliseconds; 0: believed at once. */
   readonly emptyProtection: number;
+  /** What was known before, from another place: in use until this one answers. */
+  readonly initial?: Membership | null;
 }
 
 export interface ClusterDeps {
@@ -63,12 +65,13 @@ export class Cluster {
   /** When the last answer was true, if that is not the time at which it came. */
   #confirmedAt: number | null = null;
 
-  constructor({ registry, query, emptyProtection }: ClusterOptions, deps: ClusterDeps) {
+  constructor({ registry, query, emptyProtection, initial = null }: ClusterOptions, deps: ClusterDeps) {
     this.name = query.service;
     this.registry = registry;
     this.query = query;
     this.#deps = deps;
-    this.#membership = { name: this.name, known: false, stale: false, updatedAt: 0, instances: [], trouble: null };
+    const nothing = { name: this.name, known: false, stale: false, updatedAt: 0, instances: [], trouble: null };
+    this.#membership = initial ?? nothing;
     this.#badRecords = new BadRecords(this.name, registry.name, deps.log);
     this.#protection = new EmptyProtection(emptyProtection, deps.clock, (instances) => this.#take(instances));
     this.#watch = registry.watch(query, {

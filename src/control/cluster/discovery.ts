@@ -99,6 +99,11 @@ export class Discovery {
     return 'opened';
   }
 
+  /** Follows this service no longer, if it does: somebody else does, or it will be looked up anew. */
+  release(name: string): void {
+    if (this.#followed.has(name)) this.#drop(name);
+  }
+
   /** Closes all clusters; `dropped` is not called for them. Never rejects. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -143,14 +148,15 @@ export class Discovery {
       const { requests, inFlight } = this.#deps.demand(name);
       if (inFlight > 0 || requests !== followed.requests) followed.wantedAt = now;
       followed.requests = requests;
-      if (now - followed.wantedAt >= this.#idle) this.#drop(name);
+      if (now - followed.wantedAt < this.#idle) continue;
+      this.#deps.log.debug('The service is not followed any more: nobody asks for it.', { service: name });
+      this.#drop(name);
     }
   }
 
   #drop(name: string): void {
     void this.#followed.get(name)?.cluster.close();
     this.#followed.delete(name);
-    this.#deps.log.debug('The service is not followed any more: nobody asks for it.', { service: name });
     this.#deps.dropped(name);
   }
 }

@@ -66,6 +66,16 @@ export class ActiveHealth {
     this.#pass(now);
   }
 
+  /** Starts to check instances that are in use already. */
+  adopt(instances: readonly Instance[]): void {
+    for (const instance of instances) this.#begin(instance);
+  }
+
+  /** Instances that left the registry and are in use all the same. */
+  get kept(): readonly Instance[] {
+    return this.#kept.instances;
+  }
+
   /** Ends all checks. Nothing is told after this returns. */
   close(): void {
     for (const prober of this.#probers.values()) prober.close();

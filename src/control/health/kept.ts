@@ -32,6 +32,11 @@ export class KeptInstances {
     this.#changed = changed;
   }
 
+  /** Those that are in use beyond what the registry says. */
+  get instances(): readonly Instance[] {
+    return Array.from(this.#kept.values(), ({ instance }) => instance);
+  }
+
   /** The change as it is for those who use the instances: what is kept has not left, and has not come when it comes back. */
   apply(change: ClusterChange, passes: (instance: Instance) => boolean): ClusterChange {
     if (this.#ms === 0) return change;

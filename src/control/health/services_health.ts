@@ -1,5 +1,5 @@
 import type { ServiceHealthOptions } from '../../config/health_options.ts';
-import type { ClusterChange } from '../cluster/cluster.ts';
+import type { ClusterChange, Membership } from '../cluster/cluster.ts';
 import { ActiveHealth, type ActiveHealthDeps } from './active.ts';
 import { Turns } from './turns.ts';
 
@@ -28,6 +28,22 @@ export class ServicesHealth {
       this.#services.set(change.name, service);
     }
     service.change(change);
+  }
+
+  /** The service is checked in another way now, or not at all: its instances count as well until they have failed. */
+  restart(membership: Membership): void {
+    const { name, instances } = membership;
+    const { changed, health } = this.#deps;
+    // Some may have been kept beyond what the registry says.
+    const kept = this.#services.get(name)?.kept ?? [];
+    this.drop(name);
+    if (kept.length > 0) changed({ ...membership, diff: { added: [], changed: [], removed: kept } });
+    health(name, new Map(instances.map(({ address }) => [address, { healthy: true }])));
+    const options = this.#optionsOf(name);
+    if (options === null) return;
+    const service = new ActiveHealth(name, options, this.#deps);
+    this.#services.set(name, service);
+    service.adopt(instances);
   }
 
   /** Nobody follows the service any more. */

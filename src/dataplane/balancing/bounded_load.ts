@@ -1,20 +1,28 @@
 import type { Candidate } from './picker.ts';
 
-/** An instance may have this many times the mean of the requests under way before a key goes to its next choice. */
+/** An instance may have this many times its share of the requests under way before a key goes to its next choice. */
 const BOUND = 1.25;
+/** As many requests as this are never too many: with little under way the mean says nothing, and keys would be torn apart for it. */
+const LEAST_BOUND = 8;
 
 /**
- * Consistent hashing with bounded loads (Mirrokni, Thorup and Zadimoghaddam): whether one more request is too many for `candidate`. The
+ * Consistent hashing with bounded loads (Mirrokni, Thorup and Zadimoghaddam): whether one more request is too many for an instance. The
  * mean over its set is taken anew after as many picks as there are members, so that it costs O(1) each.
  */
 export class BoundedLoad {
   readonly #candidates: readonly Candidate[];
+  /** By member, its share of the set's weight times the number of members. */
+  readonly #share: Float64Array;
   #left = 0;
   #mean = 0;
   #since = 0;
 
-  constructor(candidates: readonly Candidate[]) {
+  /** @param weights from 0 to 1, and not all 0: `shares` gives them */
+  constructor(candidates: readonly Candidate[], weights: Float64Array) {
     this.#candidates = candidates;
+    let total = 0;
+    for (let i = 0; i < weights.length; i++) total += weights[i] as number;
+    this.#share = weights.map((weight) => (weight * weights.length) / total);
   }
 
   /** One more request is about to be placed. */
@@ -22,15 +30,17 @@ export class BoundedLoad {
     this.#since++;
     if (this.#left-- > 0) return;
     let sum = 0;
-    for (const { inFlight } of this.#candidates) sum += inFlight;
+    for (let i = 0; i < this.#candidates.length; i++) sum += (this.#candidates[i] as Candidate).inFlight;
     this.#mean = sum / this.#candidates.length;
-    this.#left = Math.max(16, this.#candidates.length);
+    this.#left = this.#candidates.length - 1;
     this.#since = 1;
   }
 
-  isFull(candidate: Candidate): boolean {
+  isFull(index: number): boolean {
+    const { inFlight } = this.#candidates[index] as Candidate;
+    if (inFlight < LEAST_BOUND) return false;
     // Those placed since the mean was taken may all be under way still.
     const mean = this.#mean + this.#since / this.#candidates.length;
-    return candidate.inFlight + 1 > Math.max(1, Math.ceil(mean * BOUND));
+    return inFlight + 1 > Math.ceil(mean * BOUND * (this.#share[index] as number));
   }
 }

@@ -1,65 +1,125 @@
+import { hash32, mix } from '../../base/hash.ts';
 import { BoundedLoad } from './bounded_load.ts';
-import { hash32, mix } from './hash.ts';
 import type { Candidate, Picker } from './picker.ts';
+import { areEqual, shares } from './weights.ts';
 
-/** Sizes of the lookup table, all prime: the first one with room for `ROOM` entries per instance, or the last. */
-const SIZES = [1_021, 4_093, 16_381, 65_537, 262_147];
+/**
+ * Sizes of the lookup table, all prime: the first one with `ROOM` entries per instance. Beyond `USUAL` filling would hold requests up for
+ * longer than what it makes more even is worth: only sets that would have fewer than `LEAST_ROOM` entries per instance get larger ones.
+ */
+const SIZES = [1_021, 4_093, 16_381, 65_537, 262_147, 1_048_573];
 const ROOM = 50;
+const USUAL = 65_537;
+const LEAST_ROOM = 4;
+/** A key whose instances are all full goes to its first choice. */
 const MOST_STEPS = 64;
+const NONE = -1;
 
 /**
  * The same key goes to the same instance (Google's Maglev): one look into a table, filled evenly. Nearly all keys keep their instance when
  * another one leaves or joins; the ring moves fewer, the table is more even and faster.
  */
 export class Maglev implements Picker {
-  readonly #candidates: readonly Candidate[];
   readonly #table: Uint32Array;
   readonly #bound: BoundedLoad;
 
   constructor(candidates: readonly Candidate[]) {
-    this.#candidates = candidates;
-    this.#bound = new BoundedLoad(candidates);
-    const size = SIZES.find((prime) => prime >= candidates.length * ROOM) ?? (SIZES.at(-1) as number);
-    this.#table = fill(candidates, size);
+    const weights = shares(candidates);
+    this.#bound = new BoundedLoad(candidates, weights);
+    this.#table = new Filling(candidates, sizeFor(candidates.length)).filled(weights);
   }
 
   pick(key: number): number {
     const table = this.#table;
-    this.#bound.count();
-    let at = key % table.length;
-    const first = table[at] as number;
-    for (let step = 0; step < MOST_STEPS; step++) {
-      const owner = table[at] as number;
-      if (!this.#bound.isFull(this.#candidates[owner] as Candidate)) return owner;
+    const bound = this.#bound;
+    bound.count();
+    const first = table[key % table.length] as number;
+    if (!bound.isFull(first)) return first;
+    for (let step = 1; step < MOST_STEPS; step++) {
       // Keys of one full instance are spread over the others.
-      at = mix(key + step + 1) % table.length;
+      const owner = table[mix(key + step) % table.length] as number;
+      if (!bound.isFull(owner)) return owner;
     }
     return first;
   }
 }
 
-/** Each instance in turn takes the next free entry of its own permutation; those of greater weight take more turns. */
-function fill(candidates: readonly Candidate[], size: number): Uint32Array {
-  const heaviest = candidates.reduce((most, { weight }) => Math.max(most, weight), 0);
-  const count = candidates.length;
-  const offset = Uint32Array.from(candidates, ({ id }) => hash32(id) % size);
-  const skip = Uint32Array.from(candidates, ({ id }) => (hash32(id, 0x5bd1e995) % (size - 1)) + 1);
-  const share = Float64Array.from(candidates, ({ weight }) => (heaviest > 0 ? weight / heaviest : 1));
-  const turns = new Float64Array(count);
-  const taken = new Uint8Array(size);
-  const table = new Uint32Array(size);
-  for (let filled = 0; filled < size; ) {
-    for (let i = 0; i < count && filled < size; i++) {
-      turns[i] = (turns[i] as number) + (share[i] as number);
-      if ((turns[i] as number) < 1) continue;
-      turns[i] = (turns[i] as number) - 1;
-      let at = offset[i] as number;
-      while (taken[at] === 1) at = (at + (skip[i] as number)) % size;
-      taken[at] = 1;
-      table[at] = i;
-      offset[i] = (at + (skip[i] as number)) % size;
-      filled++;
+function sizeFor(count: number): number {
+  const size = SIZES.find((prime) => prime >= count * ROOM || (prime >= USUAL && prime >= count * LEAST_ROOM));
+  return size ?? (SIZES.at(-1) as number);
+}
+
+/** A table that is being filled: each instance in turn takes the next free entry of its own permutation. */
+class Filling {
+  readonly #table: Uint32Array;
+  readonly #taken: Uint8Array;
+  /** By instance: where its permutation goes on, and in which steps. */
+  readonly #at: Uint32Array;
+  readonly #step: Uint32Array;
+  #left: number;
+
+  constructor(candidates: readonly Candidate[], size: number) {
+    this.#table = new Uint32Array(size);
+    this.#taken = new Uint8Array(size);
+    this.#at = new Uint32Array(candidates.length);
+    this.#step = new Uint32Array(candidates.length);
+    this.#left = size;
+    for (let i = 0; i < candidates.length; i++) {
+      const hash = hash32((candidates[i] as Candidate).id);
+      this.#at[i] = hash % size;
+      this.#step[i] = (mix(hash ^ 0x5bd1e995) % (size - 1)) + 1;
     }
   }
-  return table;
+
+  filled(weights: Float64Array): Uint32Array {
+    if (areEqual(weights)) {
+      while (this.#left > 0) for (let i = 0; i < weights.length && this.#left > 0; i++) this.#take(i);
+    } else this.#fillByWeight(weights);
+    return this.#table;
+  }
+
+  /**
+   * In rounds: who weighs a third takes part in each third one, and everybody in the first. Each round has a list of those who take part,
+   * linked through arrays, so that this costs a step per entry, however different the weights are.
+   */
+  #fillByWeight(weights: Float64Array): void {
+    const rounds = this.#table.length;
+    const head = new Int32Array(rounds).fill(NONE);
+    const tail = new Int32Array(rounds).fill(NONE);
+    const next = new Int32Array(weights.length).fill(NONE);
+    const turns = new Uint32Array(weights.length);
+    const enlist = (member: number): void => {
+      const round = Math.floor((turns[member] as number) / (weights[member] as number));
+      if (round >= rounds) return;
+      next[member] = NONE;
+      if (head[round] === NONE) head[round] = member;
+      else next[tail[round] as number] = member;
+      tail[round] = member;
+    };
+    for (let i = 0; i < weights.length; i++) if ((weights[i] as number) > 0) enlist(i);
+    for (let round = 0; this.#left > 0; round++) {
+      for (let member = head[round] as number; member !== NONE && this.#left > 0; ) {
+        const following = next[member] as number;
+        this.#take(member);
+        turns[member] = (turns[member] as number) + 1;
+        enlist(member);
+        member = following;
+      }
+    }
+  }
+
+  #take(member: number): void {
+    const size = this.#table.length;
+    const step = this.#step[member] as number;
+    let at = this.#at[member] as number;
+    while (this.#taken[at] === 1) {
+      at += step;
+      if (at >= size) at -= size;
+    }
+    this.#taken[at] = 1;
+    this.#table[at] = member;
+    this.#left--;
+    at += step;
+    this.#at[member] = at >= size ? at - size : at;
+  }
 }

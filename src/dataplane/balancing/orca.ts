@@ -1,6 +1,6 @@
 import type { Candidate, Picker, PickerContext } from './picker.ts';
-import { Schedule } from './schedule.ts';
-import { randomPhases } from './weighted_round_robin.ts';
+import { Scheduled } from './scheduled.ts';
+import { normalize } from './weights.ts';
 
 /** How often weights are taken from the reports anew, in milliseconds (gRFC A58, weight_update_period). */
 const UPDATE_PERIOD = 1_000;
@@ -12,44 +12,42 @@ const UPDATE_PERIOD = 1_000;
 export class Orca implements Picker {
   readonly #candidates: readonly Candidate[];
   readonly #context: PickerContext;
-  #schedule: Schedule;
+  readonly #weights: Float64Array;
+  readonly #scheduled: Scheduled;
   #updatedAt: number;
 
   constructor(candidates: readonly Candidate[], previous: Picker | null, context: PickerContext) {
     this.#candidates = candidates;
     this.#context = context;
     this.#updatedAt = context.now();
-    const phases =
-      previous instanceof Orca && previous.#candidates.length === candidates.length
-        ? previous.#phases()
-        : randomPhases(candidates.length, context);
-    this.#schedule = new Schedule(this.#weights(), phases);
+    this.#weights = new Float64Array(candidates.length);
+    this.#readReports(this.#updatedAt);
+    const before = previous instanceof Orca ? previous.#scheduled : null;
+    this.#scheduled = new Scheduled(candidates, this.#weights, before, context);
   }
 
   pick(): number {
     const now = this.#context.now();
     if (now - this.#updatedAt >= UPDATE_PERIOD) {
       this.#updatedAt = now;
-      this.#schedule = new Schedule(this.#weights(), this.#phases());
+      this.#readReports(now);
+      this.#scheduled.reweigh(this.#weights);
     }
-    return this.#schedule.next();
+    return this.#scheduled.next();
   }
 
-  #phases(): Float64Array {
-    return Float64Array.from(this.#candidates, (_, index) => this.#schedule.phase(index));
-  }
-
-  #weights(): Float64Array {
-    const now = this.#context.now();
-    const weights = Float64Array.from(this.#candidates, ({ load }) => load.reportedWeight(now));
+  #readReports(now: number): void {
+    const weights = this.#weights;
     let sum = 0;
     let reported = 0;
-    for (const weight of weights) {
+    for (let i = 0; i < weights.length; i++) {
+      const weight = (this.#candidates[i] as Candidate).load.reportedWeight(now);
+      weights[i] = weight;
       sum += weight;
       if (weight > 0) reported++;
     }
-    const mean = reported === 0 ? 1 : sum / reported;
+    const mean = reported === 0 ? 1 : Math.min(sum / reported, Number.MAX_VALUE);
     for (let i = 0; i < weights.length; i++) if (weights[i] === 0) weights[i] = mean;
-    return weights;
+    normalize(weights);
   }
 }

@@ -1,14 +1,14 @@
-import type { Load } from './load.ts';
+import type { LoadView } from './load.ts';
 
 /** All that a policy sees of an instance: what the registry says of it, and how it fares in this data thread, live. */
 export interface Candidate {
   /** Stable and unique within a service. Candidates come sorted by it. */
   readonly id: string;
-  /** At least 0. An instance of weight 0 gets requests only when there are no others. */
+  /** Relative share of the requests. An instance of weight 0 is a candidate only when all are of weight 0. */
   readonly weight: number;
   /** Requests of this data thread that it is serving now. */
   readonly inFlight: number;
-  readonly load: Load;
+  readonly load: LoadView;
 }
 
 /** What a policy may ask besides. */

@@ -5,7 +5,7 @@ export class Random implements Picker {
   readonly #count: number;
   readonly #context: PickerContext;
 
-  constructor(candidates: readonly Candidate[], _previous: Picker | null, context: PickerContext) {
+  constructor(candidates: readonly Candidate[], context: PickerContext) {
     this.#count = candidates.length;
     this.#context = context;
   }

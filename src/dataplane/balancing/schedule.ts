@@ -3,6 +3,7 @@
  * typed arrays. Members come as evenly as their weights allow, however different those are; `next` costs O(log n) and allocates nothing.
  */
 export class Schedule {
+  /** 0 for members that are never due. */
   readonly #period: Float64Array;
   readonly #due: Float64Array;
   /** Members by deadline, earliest first. */
@@ -11,24 +12,15 @@ export class Schedule {
   #now = 0;
 
   /**
-   * @param weights at least 0; members of weight 0 are never due, unless all are
-   * @param phase where in its period each member stands now, from 0 (due in a whole period) to 1 (due)
+   * @param weights from 0 to 1, and not all 0: `shares` gives them. Members of weight 0 are never due
+   * @param phases where in its period each member stands now, from 0 (due in a whole period) to 1 (due)
    */
-  constructor(weights: Float64Array, phase: Float64Array) {
+  constructor(weights: Float64Array, phases: Float64Array) {
     const n = weights.length;
     this.#period = new Float64Array(n);
     this.#due = new Float64Array(n);
     this.#heap = new Uint32Array(n);
-    const someWeigh = weights.some((weight) => weight > 0);
-    for (let i = 0; i < n; i++) {
-      const weight = someWeigh ? (weights[i] as number) : 1;
-      if (weight <= 0) continue;
-      const period = 1 / weight;
-      this.#period[i] = period;
-      this.#due[i] = period * (1 - (phase[i] as number));
-      this.#heap[this.#count++] = i;
-    }
-    for (let at = (this.#count >>> 1) - 1; at >= 0; at--) this.#sink(at);
+    this.#arrange(weights, phases);
   }
 
   /** The member that is due; its next turn comes a period later. */
@@ -44,6 +36,27 @@ export class Schedule {
   phase(member: number): number {
     const period = this.#period[member] as number;
     return period === 0 ? 0 : Math.min(1, Math.max(0, 1 - ((this.#due[member] as number) - this.#now) / period));
+  }
+
+  /** Other weights from now on; every member keeps its phase. Allocates nothing. */
+  reweigh(weights: Float64Array): void {
+    const due = this.#due;
+    // The phases take the place of the deadlines that they are made of.
+    for (let i = 0; i < due.length; i++) due[i] = this.phase(i);
+    this.#arrange(weights, due);
+  }
+
+  #arrange(weights: Float64Array, phases: Float64Array): void {
+    this.#now = 0;
+    this.#count = 0;
+    for (let i = 0; i < weights.length; i++) {
+      const weight = weights[i] as number;
+      const period = weight > 0 ? 1 / weight : 0;
+      this.#period[i] = period;
+      this.#due[i] = period * (1 - (phases[i] as number));
+      if (period > 0) this.#heap[this.#count++] = i;
+    }
+    for (let at = (this.#count >>> 1) - 1; at >= 0; at--) this.#sink(at);
   }
 
   #sink(from: number): void {

@@ -1,41 +1,20 @@
 import type { Candidate, Picker, PickerContext } from './picker.ts';
-import { Schedule } from './schedule.ts';
+import { Scheduled } from './scheduled.ts';
+import { shares } from './weights.ts';
 
 /**
  * Each instance as often as its weight says, and as evenly: no bursts. Where each stands in its turn survives changes of the set and of
  * weights.
  */
 export class WeightedRoundRobin implements Picker {
-  readonly #candidates: readonly Candidate[];
-  readonly #schedule: Schedule;
+  readonly #scheduled: Scheduled;
 
   constructor(candidates: readonly Candidate[], previous: Picker | null, context: PickerContext) {
-    this.#candidates = candidates;
-    const weights = Float64Array.from(candidates, ({ weight }) => weight);
-    this.#schedule = new Schedule(
-      weights,
-      previous instanceof WeightedRoundRobin ? previous.#phases(candidates, context) : randomPhases(weights.length, context),
-    );
+    const before = previous instanceof WeightedRoundRobin ? previous.#scheduled : null;
+    this.#scheduled = new Scheduled(candidates, shares(candidates), before, context);
   }
 
   pick(): number {
-    return this.#schedule.next();
+    return this.#scheduled.next();
   }
-
-  /** The phases of `candidates`: kept for those that were here, and any for those that are new. */
-  #phases(candidates: readonly Candidate[], context: PickerContext): Float64Array {
-    const phases = new Float64Array(candidates.length);
-    let old = 0;
-    for (const [at, { id }] of candidates.entries()) {
-      while (old < this.#candidates.length && (this.#candidates[old] as Candidate).id < id) old++;
-      const known = old < this.#candidates.length && (this.#candidates[old] as Candidate).id === id;
-      phases[at] = known ? this.#schedule.phase(old) : context.random();
-    }
-    return phases;
-  }
-}
-
-/** Sidecars that start together must not all begin with the same instance. */
-export function randomPhases(count: number, context: PickerContext): Float64Array {
-  return Float64Array.from({ length: count }, () => context.random());
 }

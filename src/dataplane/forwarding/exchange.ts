@@ -5,17 +5,12 @@ import { ERROR } from '../../http2/frame/codes.ts';
 import type { MessageHead } from '../../http2/header_rules.ts';
 import type { HeaderList } from '../../http2/hpack/header_list.ts';
 import type { Stream } from '../../http2/streams/stream.ts';
-import {
-  add,
-  NO_GRPC_STATUS,
-  RETRY_REASONS,
-  type RetryReason,
-  SERVICE,
-  type UpstreamResult,
-} from '../../model/counters.ts';
+import { add, NO_GRPC_STATUS, RETRY_REASONS, SERVICE, type UpstreamResult } from '../../model/counters.ts';
 import type { RequestRules } from '../../model/resilience.ts';
+import type { RequestTrace } from '../observe/request_trace.ts';
 import type { RequestView } from '../routing/request_view.ts';
 import type { Endpoint } from '../upstream/endpoint.ts';
+import type { Verdict } from '../upstream/passive_health.ts';
 import { Refusal } from '../upstream/selector.ts';
 import type { ServiceUpstream, WaitingRequest } from '../upstream/service_upstream.ts';
 import type { Subset } from '../upstream/subset.ts';
@@ -35,29 +30,26 @@ import {
   describeTry,
   describeUnanswered,
 } from './failure_text.ts';
-import { Hedge, type HedgedRequest } from './hedge.ts';
-import { localReply, localTrailers } from './local_reply.ts';
+import { FurtherAttempts, type RepeatedRequest } from './further_attempts.ts';
+import type { Hedge } from './hedge.ts';
+import { takeLoadReport } from './load_report.ts';
+import { breakOff, localReply, sendReply } from './local_reply.ts';
 import { Mirror } from './mirror.ts';
-import { type Attempt, recordAttempt, recordRequest, type Verdict } from './record.ts';
+import { isFailure } from './outcome.ts';
+import { type Attempt, recordAttempt, recordRequest } from './record.ts';
 import { RequestBody } from './request_body.ts';
 import { grpcStatusOf } from './response_view.ts';
-import { failureOf, mayRetry, pushbackOf, retryDelay, withPreviousAttempts } from './retry.ts';
-import { sendReply } from './unrouted.ts';
+import { withPreviousAttempts } from './retry.ts';
+import { EXPIRED, headersWithin, isAtDeadline, timeLimit, whoseLimit } from './time_limit.ts';
 
-/** A timeout below this is one that has passed, as grpc-go says it with `0n` or `1n`; in milliseconds. */
-const EXPIRED = 0.001;
-/** The same while the registry has never told of the service and the last attempt to ask it failed. */
+/** How long a request waits while the registry has never told of the service and the last attempt to ask it failed, in milliseconds. */
 const TROUBLED_WAIT_LIMIT = 1_000;
 /** Instances that are asked for a place in the rate of a method. */
 const MOST_TRIES = 10;
 /** Sidecars that a request may go through: more is a circle. */
 const MAX_HOPS = 10;
-/** gRPC's UNAVAILABLE and DEADLINE_EXCEEDED. */
+/** gRPC's UNAVAILABLE. */
 const UNAVAILABLE = 14;
-const DEADLINE_EXCEEDED = 4;
-/** A client that cancels when this much of its time is left, or less, does so because of its deadline; of 1, and in milliseconds. */
-const AT_DEADLINE_SHARE = 0.05;
-const AT_DEADLINE_MS = 20;
 /** What is counted for a request whose client went away before the answer: nginx's code for it. */
 const CLIENT_CLOSED = 499;
 
@@ -78,7 +70,7 @@ type ExchangeState = 0 | 1 | 2 | 3;
  * One request and its answer: a stream of an app's connection paired with a stream of an instance's. The only mutable object of
  * a request. DATA is passed on as it arrives; credit for it goes back when the other side's socket took it.
  */
-export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry, Attempt, HedgedRequest {
+export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry, Attempt, RepeatedRequest {
   state: ExchangeState = EXCHANGE.WAITING;
   readonly down: Stream;
   readonly view: RequestView;
@@ -90,9 +82,19 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry, At
   sentAt = 0;
   answeredAt = 0;
   finishedAt = 0;
+  readonly body: RequestBody;
+  /** When its time is over on the turn clock; 0: never. */
+  deadline = 0;
   attempts = 0;
   httpStatus = 0;
   grpcStatus: number = NO_GRPC_STATUS;
+  /** Octets of DATA from the client, and to it. */
+  bytesIn = 0;
+  bytesOut = 0;
+  /** Of an answer of the sidecar's own. */
+  reason: Reason | null = null;
+  /** Null: nobody records it. */
+  readonly trace: RequestTrace | null;
 
   // Links of the wait queue and of the timer wheel: part of the exchange, so that waiting and deadlines allocate nothing.
   waitsIn: WaitQueue | null = null;
@@ -105,26 +107,19 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry, At
   wheelNext: WheelEntry | null = null;
 
   readonly #context: ForwardingContext;
-  readonly #body: RequestBody;
   #rules: RequestRules;
+  /** What the rules say of further attempts; null when that is nothing, as it is for most requests. */
+  #further: FurtherAttempts | null = null;
   /** The client's timeout or the service's, whichever is shorter, in milliseconds; null when there is none. */
   #timeout: number | null = null;
-  /** When that is over on the turn clock, 0 when there is none. */
-  #deadline = 0;
   /** Until when this attempt may wait for an instance; 0 while it has not begun to. */
   #waitUntil = 0;
-  /** This attempt is given up, and a hedge begins, at these times; 0: never. */
-  #tryUntil = 0;
-  #hedgeAt = 0;
   /** When the next attempt begins, after a failure; 0 while none is due. */
   #retryAt = 0;
-  /** Attempts that the policy counts. */
-  #tries = 1;
-  /** Places in the retry budget that this request has taken. */
-  #budgeted = 0;
-  #hedges: Hedge[] | null = null;
   #mirrored = false;
-  #unprocessedRetries = 0;
+  /** Attempts that count for nobody, since they certainly were not processed; and those of them that an instance saw. */
+  #transparent = 0;
+  #refusedOnce = false;
   /** An attempt is under way and has not been counted yet. */
   #attempting = false;
   #avoid: Endpoint | null = null;
@@ -141,8 +136,9 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry, At
     this.service = service;
     this.#context = context;
     this.#rules = service.settings;
-    this.#body = new RequestBody(requestEnded);
+    this.body = new RequestBody(requestEnded);
     this.arrivedAt = context.clock.now();
+    this.trace = context.observer === null ? null : context.observer.traced(view);
   }
 
   /** Takes the request on: finds an instance, waits for one, or answers. */
@@ -178,17 +174,15 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry, At
     // A WebSocket lasts for as long as its ends like.
     const rules = this.view.isTunnel ? { ...all, timeout: null, retry: null, hedge: null } : all;
     this.#rules = rules;
-    let own = rules.timeout;
-    const forAll = rules.retry === null ? null : rules.retry.timeout;
-    if (forAll !== null && (own === null || forAll < own)) own = forAll;
-    const client = this.view.timeout;
-    this.#timeout = own !== null && (client === null || own < client) ? own : client;
-    this.#deadline = this.#timeout === null ? 0 : this.arrivedAt + this.#timeout;
+    this.#further =
+      rules.retry === null && rules.hedge === null ? null : new FurtherAttempts(this, service, rules, this.#context);
+    this.#timeout = timeLimit(rules, this.view.timeout);
+    this.deadline = this.#timeout === null ? 0 : this.arrivedAt + this.#timeout;
     if (this.#timeout !== null && this.#timeout < EXPIRED) {
       this.refuse('deadline', describeDeadline(service.name, null, 'client', 0, 0));
       return false;
     }
-    if (this.#deadline > 0) this.#context.deadlines.schedule(this, this.#deadline);
+    if (this.deadline > 0) this.#context.deadlines.schedule(this, this.deadline);
     return true;
   }
 
@@ -219,6 +213,7 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry, At
   #moveToSecondChoice(): boolean {
     const other = this.#context.router.secondChoice(this.view);
     if (other === null || other === this.service) return true;
+    this.#further?.close();
     this.service.inFlight--;
     add(this.service.block, SERVICE.IN_FLIGHT, -1);
     this.service = other;
@@ -232,7 +227,7 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry, At
     if (refusal !== null) {
       const { reason, message } = refusal;
       const mayPass = reason === 'connect_failed' || reason === 'no_healthy';
-      if (mayPass && this.#retries(UNAVAILABLE, 'connect_failed', null)) return;
+      if (mayPass && this.#further?.retries(UNAVAILABLE, 'connect_failed', null)) return;
       return this.refuse(reason, message);
     }
     this.state = EXCHANGE.WAITING;
@@ -246,7 +241,7 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry, At
 
   /** Lets `expired` be called at the deadline, or at `at` if that comes first (0: at the deadline only). */
   #setAlarm(at: number): void {
-    const deadline = this.#deadline;
+    const deadline = this.deadline;
     const first = at === 0 || (deadline > 0 && deadline < at) ? deadline : at;
     if (first > 0) this.#context.deadlines.schedule(this, first);
     else this.#context.deadlines.cancel(this);
@@ -264,71 +259,53 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry, At
     this.#attempting = true;
     this.state = EXCHANGE.SENT;
     endpoint.requestStarted();
-    const up = connection.http2.open(this.#outgoingHeaders(), this.#body.empty, this.view.isHead, this);
+    const up = connection.http2.open(this.outgoingHeaders(endpoint), this.body.empty, this.view.isHead, this);
     this.up = up;
     this.sentAt = 0;
     this.#context.afterFlush(this);
-    this.#setAlarm(this.#rules.retry === null && this.#rules.hedge === null ? 0 : this.#plan());
-    this.#body.send(up, this.down);
+    this.#setAlarm(this.#further === null ? 0 : this.#further.begun());
+    this.body.send(up, this.down);
     if (this.service.settings.mirror !== null && this.attempts === 1) this.#mirror();
   }
 
-  /** When this attempt is given up, or another begins beside it, whichever comes first; 0: never. */
-  #plan(): number {
-    const { retry, hedge } = this.#rules;
-    const now = this.#context.clock.now();
-    const limit = retry === null ? null : retry.perTryTimeout;
-    this.#tryUntil = limit === null ? 0 : now + limit;
-    this.#hedgeAt = hedge === null || this.attempts >= hedge.attempts ? 0 : now + hedge.delay;
-    return this.#nextStep();
-  }
-
-  #nextStep(): number {
-    if (this.#tryUntil === 0 || this.#hedgeAt === 0) return Math.max(this.#tryUntil, this.#hedgeAt);
-    return Math.min(this.#tryUntil, this.#hedgeAt);
-  }
-
-  /** The headers as they came, with what is left of the deadline when some of it has been spent here. */
-  #outgoingHeaders(): HeaderList {
-    const headers = this.#headersWithin();
-    const again = this.#tries > 1 || this.#hedges !== null;
-    return again && this.view.isGrpc ? withPreviousAttempts(headers, this.attempts - 1) : headers;
-  }
-
-  #headersWithin(): HeaderList {
-    const view = this.view;
-    const timeout = this.#timeout;
-    if (timeout === null || !view.isGrpc) return view.forward;
-    const waited = this.#context.clock.now() - this.arrivedAt;
-    // Less than a millisecond is not worth a header block that was never sent before.
-    if (waited < 1) return timeout === view.timeout ? view.forward : view.forwardWithin(timeout);
-    return view.forwardWithin(Math.max(0, timeout - waited));
+  outgoingHeaders(endpoint: Endpoint): HeaderList {
+    const headers = headersWithin(this.view, this.#timeout, this.#context.clock.now() - this.arrivedAt);
+    const before = this.attempts - 1 - this.#transparent;
+    const list = before > 0 && this.view.isGrpc ? withPreviousAttempts(headers, before) : headers;
+    return this.trace === null ? list : this.trace.attempt(list, endpoint, this.#context.clock.now());
   }
 
   // The request side
 
   onRequestData(buf: Buffer, start: number, end: number, endStream: boolean): void {
-    const body = this.#body;
+    const body = this.body;
+    this.bytesIn += end - start;
     if (endStream) body.ended = true;
     const up = this.up;
     if (this.state === EXCHANGE.WAITING) return body.wait(buf, start, end, this.down);
     if (up === null) return this.down.connection.credit(this.down, end - start);
     if (this.state === EXCHANGE.SENT) body.keep(buf, start, end);
     up.connection.data(up, buf, start, end, endStream, this.down);
-    if (endStream && this.service.settings.mirror !== null) this.#mirror();
+    if (endStream) this.#requestEnded();
   }
 
   onRequestTrailers(list: HeaderList): void {
-    this.#body.ended = true;
-    this.#body.trailers = list;
+    this.body.ended = true;
+    this.body.trailers = list;
     if (this.up === null) return;
     this.up.connection.trailers(this.up, list);
+    this.#requestEnded();
+  }
+
+  /** All of it is here, and has been given to the instance. */
+  #requestEnded(): void {
     if (this.service.settings.mirror !== null) this.#mirror();
+    if (this.#further !== null) this.#further.bodyEnded();
   }
 
   /** Sends a copy to another version, if one is due and the request is here whole. */
   #mirror(): void {
-    const body = this.#body;
+    const body = this.body;
     if (!body.ended || !body.replayable || this.#mirrored) return;
     this.#mirrored = true;
     const service = this.service;
@@ -337,7 +314,8 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry, At
     if (endpoint === null || connection === null) return;
     service.mirrors++;
     const { down } = this;
-    const request = { headers: this.#headersWithin(), body, isHead: this.view.isHead, down };
+    const headers = headersWithin(this.view, this.#timeout, this.#context.clock.now() - this.arrivedAt);
+    const request = { headers, body, isHead: this.view.isHead, down };
     new Mirror(request, endpoint, connection, this.#timeout, this.#context, () => service.mirrors--);
   }
 
@@ -347,21 +325,14 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry, At
     if (this.httpStatus === 0) this.httpStatus = CLIENT_CLOSED;
     this.grpcStatus = this.view.isGrpc ? 1 : NO_GRPC_STATUS;
     const upstreamCode = code === ERROR.NO_ERROR ? ERROR.CANCEL : code;
-    if (this.#isAtDeadline()) this.#endAttempt('deadline', this.#deadlineVerdict(), upstreamCode);
-    else this.#endAttempt('canceled', 'unknown', upstreamCode);
+    if (this.#isAtDeadline()) this.endAttempt('deadline', this.service.outliers.deadlineVerdict, upstreamCode);
+    else this.endAttempt('canceled', 'unknown', upstreamCode);
     this.#finish();
   }
 
   /** Clients with a deadline cancel when it comes, and that may be a moment before it comes here. */
   #isAtDeadline(): boolean {
-    const timeout = this.#timeout;
-    if (timeout === null) return false;
-    return this.#context.clock.now() >= this.#deadline - Math.max(AT_DEADLINE_MS, timeout * AT_DEADLINE_SHARE);
-  }
-
-  /** An instance that let the deadline pass has failed, if answers of that kind are failures. */
-  #deadlineVerdict(): Verdict {
-    return this.service.outliers.isFailure(DEADLINE_EXCEEDED) ? 'failed' : 'unknown';
+    return this.#timeout !== null && isAtDeadline(this.#timeout, this.deadline - this.#context.clock.now());
   }
 
   // The response side
@@ -372,14 +343,15 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry, At
 
   onResponse(stream: Stream, list: HeaderList, head: MessageHead, endStream: boolean): void {
     if (stream !== this.up) return;
-    const revocable = this.#rules.retry !== null || this.#hedges !== null;
-    if (revocable && this.#revoked(list, head, endStream)) return;
+    const further = this.#further;
+    if (further?.replaces(stream, list, head, endStream)) return;
     this.state = EXCHANGE.RESPONDING;
-    this.#body.commit();
-    if (this.#tryUntil !== 0 || this.#hedgeAt !== 0) this.#setAlarm(0);
+    this.body.commit();
+    if (further !== null) this.#setAlarm(0);
     this.httpStatus = head.status;
     const status = grpcStatusOf(list);
     if (status !== NO_GRPC_STATUS) this.grpcStatus = status;
+    if (this.service.readsReports) this.#takeLoadReport(list);
     const down = this.down;
     down.connection.headers(down, this.#withDebug(list), endStream);
     if (endStream) this.#responded();
@@ -387,6 +359,7 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry, At
 
   onResponseData(stream: Stream, buf: Buffer, start: number, end: number, endStream: boolean): void {
     if (stream !== this.up) return stream.connection.credit(stream, end - start);
+    this.bytesOut += end - start;
     this.down.connection.data(this.down, buf, start, end, endStream, stream);
     if (endStream) this.#responded();
   }
@@ -395,8 +368,13 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry, At
     if (stream !== this.up) return;
     const status = grpcStatusOf(list);
     if (status !== NO_GRPC_STATUS) this.grpcStatus = status;
+    if (this.service.readsReports) this.#takeLoadReport(list);
     this.down.connection.trailers(this.down, list);
     this.#responded();
+  }
+
+  #takeLoadReport(list: HeaderList): void {
+    takeLoadReport(list, this.endpoint as Endpoint, this.#context.clock.now());
   }
 
   onUpstreamReset(stream: Stream, code: number, byPeer: boolean, unprocessed: boolean, lost: boolean): void {
@@ -405,14 +383,18 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry, At
     const responding = this.state === EXCHANGE.RESPONDING;
     const sent = stream.connection.wasSent(stream);
     this.up = null;
-    this.#endAttempt(lost ? 'closed' : 'reset', unprocessed || !sent ? 'unknown' : 'failed', null);
+    this.endAttempt(lost ? 'closed' : 'reset', unprocessed || !sent ? 'unknown' : 'failed', null);
     if (!responding) {
-      if (this.#adoptHedge()) return;
+      const further = this.#further;
+      if (further?.takenOver()) return;
       // Never handed to the socket: as if it had not been tried.
-      if (this.#body.replayable && !sent) return this.#sendElsewhere(endpoint);
-      if (this.#body.replayable && unprocessed && this.#unprocessedRetries++ === 0) return this.#sendElsewhere(endpoint);
-      if (this.#retries(lost ? UNAVAILABLE : statusFromReset(code), lost ? 'upstream_closed' : 'upstream_reset', null))
-        return;
+      if (this.body.replayable && !sent) return this.#sendElsewhere(endpoint);
+      if (this.body.replayable && unprocessed && !this.#refusedOnce) {
+        this.#refusedOnce = true;
+        return this.#sendElsewhere(endpoint);
+      }
+      const status = lost ? UNAVAILABLE : statusFromReset(code);
+      if (further?.retries(status, lost ? 'upstream_closed' : 'upstream_reset', null)) return;
     }
     if (lost) {
       return this.refuse('upstream_closed', describeLost(this.service.name, endpoint.id, responding));
@@ -431,162 +413,31 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry, At
   /** gRFC A6, transparent retry: the instance certainly did not process the request. */
   #sendElsewhere(endpoint: Endpoint): void {
     this.#avoid = endpoint;
+    this.#transparent++;
     this.state = EXCHANGE.WAITING;
-    this.#countRetry('upstream_reset');
+    add(this.service.block, SERVICE.RETRIES + RETRY_REASONS.indexOf('upstream_reset'), 1);
     this.reselect();
   }
 
-  #countRetry(reason: RetryReason): void {
-    add(this.service.block, SERVICE.RETRIES + RETRY_REASONS.indexOf(reason), 1);
-  }
-
-  /**
-   * After a failure with this gRPC code (null: one that the policy always means): plans another attempt if the policy, what is left of the request, its time and the service's
-   * budget allow it. The attempt that failed has been ended.
-   */
-  #retries(code: number | null, reason: RetryReason, pushback: string | null): boolean {
-    const delay = this.#delayBeforeRetry(code, pushback);
-    if (delay === -1) return false;
-    // The retry before this one is over.
-    if (this.#hedges === null) this.#releaseBudget();
-    if (!this.#takeBudget()) return false;
+  pauseUntil(at: number): void {
     this.#avoid = this.endpoint;
-    this.#tries++;
-    this.#countRetry(reason);
     this.state = EXCHANGE.WAITING;
     this.#waitUntil = 0;
-    this.#retryAt = this.#context.clock.now() + delay;
-    this.#setAlarm(this.#retryAt);
-    return true;
+    this.#retryAt = at;
+    this.#setAlarm(at);
   }
 
-  #delayBeforeRetry(code: number | null, pushback: string | null): number {
-    const policy = this.#rules.retry;
-    if (policy === null || this.#tries >= policy.attempts || !this.#body.replayable) return -1;
-    if ((code !== null && !policy.on.includes(code)) || !mayRetry(policy, this.view)) return -1;
-    const delay = retryDelay(policy, this.#tries, pushback, this.#context.random);
-    const inTime = this.#deadline === 0 || this.#context.clock.now() + delay < this.#deadline;
-    return inTime ? delay : -1;
+  wakeAt(at: number): void {
+    if (this.state === EXCHANGE.SENT) this.#setAlarm(at);
   }
 
-  #releaseBudget(): void {
-    for (; this.#budgeted > 0; this.#budgeted--) this.service.retryBudget.release();
-  }
-
-  #takeBudget(): boolean {
-    const { retryBudget, inFlight, block } = this.service;
-    if (!retryBudget.take(inFlight, this.#context.clock.now())) {
-      add(block, SERVICE.RETRIES_DENIED, 1);
-      return false;
-    }
-    this.#budgeted++;
-    return true;
-  }
-
-  /** Response headers have come that need not be passed on: whether another attempt takes the place of this one. */
-  #revoked(list: HeaderList, head: MessageHead, endStream: boolean): boolean {
-    const code = failureOf(list, head, this.view.isGrpc, endStream);
-    if (code === -1) {
-      this.#cancelHedges();
-      return false;
-    }
-    const others = this.#hedges !== null && this.#hedges.length > 0;
-    const pushback = pushbackOf(list);
-    if (!others && this.#delayBeforeRetry(code, pushback) === -1) return false;
-    const up = this.up as Stream;
-    const over = endStream && !up.writable;
-    const verdict = this.service.outliers.isFailure(code) ? 'failed' : 'well';
-    if (others) {
-      this.#endAttempt('error', verdict, over ? null : ERROR.CANCEL);
-      return this.#adoptHedge();
-    }
-    // Asked again below, and answered alike but for the budget.
-    if (!this.#retries(code, 'status', pushback)) return false;
-    this.up = null;
-    this.#recordAttempt('error', verdict);
-    if (!over) up.connection.reset(up, ERROR.CANCEL);
-    return true;
-  }
-
-  /** The attempt under way has not had response headers for as long as the policy lets it. */
-  #tryTimedOut(): void {
-    const endpoint = this.endpoint as Endpoint;
-    const limit = this.#rules.retry?.perTryTimeout as number;
-    this.#tryUntil = 0;
-    this.#endAttempt('deadline', this.#deadlineVerdict(), ERROR.CANCEL);
-    if (this.#adoptHedge()) return;
-    if (this.#retries(null, 'per_try_timeout', null)) return;
-    this.refuse('deadline', describeTry(this.service.name, endpoint.id, limit, this.attempts));
-  }
-
-  /** Sends the request to another instance as well. */
-  #hedge(): void {
-    this.#hedgeAt = 0;
-    const policy = this.#rules.hedge;
-    if (policy === null || !this.#body.ended || !this.#body.replayable || this.attempts >= policy.attempts) return;
-    const selected = this.service.select(this.view, this.#rules);
-    if (selected instanceof Refusal) return;
-    const endpoint = selected.pick(this.endpoint, this.service.hashes ? this.service.keyOf(this.view) : 0);
-    const taken = endpoint === this.endpoint || this.#hedges?.some((hedge) => hedge.endpoint === endpoint);
-    const connection = endpoint === null || taken ? null : endpoint.freeConnection();
-    if (endpoint === null || connection === null || !this.#takeBudget()) return;
-    this.#hedges ??= [];
-    this.attempts++;
-    this.#countRetry('hedge');
-    const headers = this.#outgoingHeaders();
-    this.#hedges.push(new Hedge(this, endpoint, connection, headers, this.#body, this.view.isHead));
-    if (this.attempts < policy.attempts) this.#hedgeAt = this.#context.clock.now() + policy.delay;
-  }
-
-  hedgeResponded(hedge: Hedge, list: HeaderList, head: MessageHead, endStream: boolean): void {
-    const code = failureOf(list, head, this.view.isGrpc, endStream);
-    if (code !== -1 && (this.up !== null || (this.#hedges as Hedge[]).length > 1)) {
-      // Somebody else may do better.
-      this.#forget(hedge);
-      if (!endStream || hedge.stream.writable) hedge.stream.connection.reset(hedge.stream, ERROR.CANCEL);
-      hedge.end('error', this.service.outliers.isFailure(code) ? 'failed' : 'well');
-      return;
-    }
-    if (this.up !== null) this.#endAttempt('canceled', 'unknown', ERROR.CANCEL);
-    this.#adopt(hedge);
-    this.onResponse(hedge.stream, list, head, endStream);
-  }
-
-  hedgeFailed(hedge: Hedge): void {
-    this.#forget(hedge);
-  }
-
-  now(): number {
-    return this.#context.clock.now();
-  }
-
-  #forget(hedge: Hedge): void {
-    this.#hedges = (this.#hedges as Hedge[]).filter((other) => other !== hedge);
-  }
-
-  /** The attempt under way has failed: another that is, takes its place. False when there is none. */
-  #adoptHedge(): boolean {
-    const hedge = this.#hedges?.[0];
-    if (hedge === undefined) return false;
-    this.#adopt(hedge);
-    return true;
-  }
-
-  #adopt(hedge: Hedge): void {
-    this.#forget(hedge);
-    this.up = hedge.stream;
-    hedge.stream.owner = this;
-    this.endpoint = hedge.endpoint;
-    this.sentAt = hedge.sentAt;
+  adopt({ stream, endpoint, sentAt }: Hedge): void {
+    this.up = stream;
+    stream.owner = this;
+    this.endpoint = endpoint;
+    this.sentAt = sentAt;
     this.#attempting = true;
     this.state = EXCHANGE.SENT;
-  }
-
-  #cancelHedges(): void {
-    const hedges = this.#hedges;
-    if (hedges === null) return;
-    this.#hedges = [];
-    for (const hedge of hedges) hedge.cancel();
   }
 
   /** The instance has ended its answer. */
@@ -595,10 +446,10 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry, At
     if (this.view.isGrpc && this.grpcStatus === NO_GRPC_STATUS) this.grpcStatus = statusFromHttp(this.httpStatus);
     const up = this.up as Stream;
     this.up = null;
-    this.#recordAttempt(this.#failedStatus() ? 'error' : 'ok', this.#verdict());
+    this.#recordAttempt(isFailure(this.httpStatus, this.grpcStatus) ? 'error' : 'ok', this.#verdict());
     // An answer before the end of the request (RFC 9113 section 8.1): nobody needs the rest.
     if (up.writable) up.connection.reset(up, ERROR.CANCEL);
-    if (!this.#body.ended) this.down.connection.stopReceiving(this.down);
+    if (!this.body.ended) this.down.connection.stopReceiving(this.down);
     this.#finish();
   }
 
@@ -606,23 +457,7 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry, At
   #verdict(): Verdict {
     const { grpcStatus, httpStatus } = this;
     const code = grpcStatus !== NO_GRPC_STATUS ? grpcStatus : httpStatus >= 500 ? statusFromHttp(httpStatus) : 0;
-    return code !== 0 && this.service.outliers.isFailure(code) ? 'failed' : 'well';
-  }
-
-  /** What a caller would call an error of the instance: 5xx, or a gRPC status that is the server's fault (grpc-status UNKNOWN, ...). */
-  #failedStatus(): boolean {
-    if (this.httpStatus >= 500) return true;
-    switch (this.grpcStatus) {
-      case 2:
-      case 4:
-      case 8:
-      case 13:
-      case 14:
-      case 15:
-        return true;
-      default:
-        return false;
-    }
+    return this.service.outliers.verdict(code);
   }
 
   // Ends
@@ -632,11 +467,7 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry, At
     if (this.state === EXCHANGE.DONE) return;
     const now = this.#context.clock.now();
     const service = this.service.name;
-    if (this.#deadline > 0 && now >= this.#deadline - 1) {
-      const of = this.#timeout === this.view.timeout ? 'client' : 'service';
-      const after = now - this.arrivedAt;
-      return this.refuse('deadline', describeDeadline(service, this.endpoint?.id ?? null, of, after, this.attempts));
-    }
+    if (this.deadline > 0 && now >= this.deadline - 1) return this.#deadlinePassed(now);
     if (this.state === EXCHANGE.SENT) return this.#nextStepDue(now);
     if (this.state !== EXCHANGE.WAITING) return;
     if (this.#retryAt !== 0) {
@@ -649,42 +480,46 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry, At
     this.refuse('no_instance', describeUnanswered(service, this.service.settings, this.service.trouble));
   }
 
+  #deadlinePassed(now: number): void {
+    const of = whoseLimit(this.#timeout, this.#rules, this.view.timeout);
+    const at = this.state === EXCHANGE.WAITING ? null : (this.endpoint as Endpoint).id;
+    const message = describeDeadline(this.service.name, at, of, now - this.arrivedAt, this.attempts);
+    this.refuse('deadline', message);
+  }
+
   #nextStepDue(now: number): void {
-    if (this.#tryUntil !== 0 && now >= this.#tryUntil - 1) return this.#tryTimedOut();
-    if (this.#hedgeAt !== 0 && now >= this.#hedgeAt - 1) this.#hedge();
-    this.#setAlarm(this.#nextStep());
+    const further = this.#further as FurtherAttempts;
+    const at = (this.endpoint as Endpoint).id;
+    if (further.stepDue(now)) return;
+    this.refuse('deadline', describeTry(this.service.name, at, further.perTryTimeout, this.attempts));
   }
 
   /** Ends the exchange with an error of the sidecar's own. */
   refuse(reason: Reason, message: string): void {
     if (this.state === EXCHANGE.DONE) return;
-    if (reason === 'deadline') this.#endAttempt('deadline', this.#deadlineVerdict(), ERROR.CANCEL);
-    else this.#endAttempt('canceled', 'unknown', ERROR.CANCEL);
+    if (reason === 'deadline') this.endAttempt('deadline', this.service.outliers.deadlineVerdict, ERROR.CANCEL);
+    else this.endAttempt('canceled', 'unknown', ERROR.CANCEL);
     this.#answer(reason, message);
   }
 
   #answer(reason: Reason, message: string, grpcStatus?: number): void {
-    const down = this.down;
-    const connection = down.connection;
     add(this.service.block, SERVICE.REJECTED + REASON_NAMES.indexOf(reason), 1);
+    this.reason = reason;
     if (this.state === EXCHANGE.RESPONDING) {
-      if (this.view.isGrpc) {
-        const trailers = localTrailers(reason, message);
-        this.grpcStatus = grpcStatusOf(trailers);
-        connection.trailers(down, trailers);
-        if (!this.#body.ended) connection.stopReceiving(down);
-      } else connection.reset(down, ERROR.INTERNAL_ERROR);
+      this.grpcStatus = breakOff(this.down, this.view, this.body.ended, reason, message);
     } else {
-      const reply = localReply(reason, message, this.view.isGrpc, this.view.isHead, grpcStatus);
+      const { isGrpc, isHead } = this.view;
+      const reply = localReply(reason, message, isGrpc, isHead, grpcStatus);
       this.httpStatus = reply.httpStatus;
       this.grpcStatus = reply.grpcStatus ?? NO_GRPC_STATUS;
-      sendReply(down, { ...reply, headers: this.#withDebug(reply.headers) }, this.#body.ended);
+      this.bytesOut = reply.body === null ? 0 : reply.body.length;
+      sendReply(this.down, { ...reply, headers: this.#withDebug(reply.headers) }, this.body.ended);
     }
     this.#finish();
   }
 
   /** Ends the attempt that is under way, if one is: the instance hears `code`. */
-  #endAttempt(result: UpstreamResult, verdict: Verdict, code: number | null): void {
+  endAttempt(result: UpstreamResult, verdict: Verdict, code: number | null): void {
     const up = this.up;
     this.up = null;
     if (up !== null && code !== null) up.connection.reset(up, code);
@@ -701,9 +536,8 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry, At
     this.service.stopWaiting(this);
     this.state = EXCHANGE.DONE;
     this.#context.deadlines.cancel(this);
-    this.#cancelHedges();
-    this.#releaseBudget();
-    this.#body.drop(this.down);
+    if (this.#further !== null) this.#further.close();
+    this.body.drop(this.down);
     this.service.inFlight--;
     add(this.service.block, SERVICE.IN_FLIGHT, -1);
     this.#context.afterFlush(this);
@@ -714,7 +548,7 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry, At
     if (this.state === EXCHANGE.DONE) {
       if (this.finishedAt !== 0) return;
       this.finishedAt = now;
-      recordRequest(this);
+      recordRequest(this, this.#context.observer);
     } else if (this.sentAt === 0) this.sentAt = now;
   }
 

@@ -1,5 +1,6 @@
 import { errorName } from '../../http2/frame/codes.ts';
 import type { Protocol, ServiceSettings } from '../../model/service.ts';
+import type { TimeLimitOf } from './time_limit.ts';
 
 /*
  * Messages of errors that the sidecar makes itself, read by whoever called: each names the service, the instance if there was
@@ -31,11 +32,11 @@ export function describeLoop(service: string, hops: number): string {
 export function describeDeadline(
   service: string,
   instance: string | null,
-  of: 'client' | 'service',
+  of: TimeLimitOf,
   after: number,
   attempts: number,
 ): string {
-  const whose = of === 'client' ? "the client's deadline" : 'the timeout of the service';
+  const whose = { client: "the client's deadline", service: 'the timeout of the service', retry: 'retry.timeout' }[of];
   const where = instance === null ? 'waiting for an instance' : `waiting for instance ${instance}`;
   return `${whose} passed after ${Math.round(after)} ms, ${where} of service "${service}" (attempts: ${attempts})`;
 }
@@ -45,7 +46,7 @@ export function describeTry(service: string, instance: string, limit: number, at
 }
 
 export function describeAllFull(service: string, limit: number): string {
-  return `service "${service}": no instance had a free stream within ${limit} ms`;
+  return `service "${service}": no instance had a free stream within ${limit} ms (limits.pending_timeout)`;
 }
 
 /** The registry has never told of the service; `trouble` is what it, or the way to it, said last. */

@@ -3,9 +3,11 @@ import type { MessageHead } from '../../http2/header_rules.ts';
 import type { HeaderList } from '../../http2/hpack/header_list.ts';
 import type { Stream } from '../../http2/streams/stream.ts';
 import type { UpstreamResult } from '../../model/counters.ts';
+import type { RequestTrace } from '../observe/request_trace.ts';
 import type { Endpoint } from '../upstream/endpoint.ts';
+import type { Verdict } from '../upstream/passive_health.ts';
 import type { UpstreamConnection, UpstreamHandler } from '../upstream/upstream_connection.ts';
-import { type Attempt, recordAttempt, type Verdict } from './record.ts';
+import { type Attempt, recordAttempt } from './record.ts';
 import type { RequestBody } from './request_body.ts';
 
 /** The request that a further attempt is made for. */
@@ -15,6 +17,7 @@ export interface HedgedRequest {
   hedgeResponded(hedge: Hedge, list: HeaderList, head: MessageHead, endStream: boolean): void;
   /** It failed before it had any. */
   hedgeFailed(hedge: Hedge): void;
+  readonly trace: RequestTrace | null;
   now(): number;
 }
 
@@ -45,6 +48,10 @@ export class Hedge implements UpstreamHandler, Attempt {
     body.send(this.stream, request.down);
   }
 
+  get trace(): RequestTrace | null {
+    return this.#request.trace;
+  }
+
   /** Another attempt was faster, or the request is over. */
   cancel(): void {
     this.stream.connection.reset(this.stream, ERROR.CANCEL);
@@ -69,8 +76,9 @@ export class Hedge implements UpstreamHandler, Attempt {
 
   onResponseTrailers(): void {}
 
-  onUpstreamReset(_stream: Stream, _code: number, _byPeer: boolean, unprocessed: boolean, lost: boolean): void {
-    this.end(lost ? 'closed' : 'reset', unprocessed ? 'unknown' : 'failed');
+  onUpstreamReset(stream: Stream, _code: number, _byPeer: boolean, unprocessed: boolean, lost: boolean): void {
+    const seen = !unprocessed && stream.connection.wasSent(stream);
+    this.end(lost ? 'closed' : 'reset', seen ? 'failed' : 'unknown');
     this.#request.hedgeFailed(this);
   }
 }

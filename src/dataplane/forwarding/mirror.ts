@@ -4,9 +4,10 @@ import type { HeaderList } from '../../http2/hpack/header_list.ts';
 import type { Stream } from '../../http2/streams/stream.ts';
 import type { UpstreamResult } from '../../model/counters.ts';
 import type { Endpoint } from '../upstream/endpoint.ts';
+import type { Verdict } from '../upstream/passive_health.ts';
 import type { UpstreamConnection, UpstreamHandler } from '../upstream/upstream_connection.ts';
 import type { ForwardingContext } from './context.ts';
-import { type Attempt, recordAttempt, type Verdict } from './record.ts';
+import { type Attempt, recordAttempt } from './record.ts';
 import type { RequestBody } from './request_body.ts';
 
 /** How long a copy may take when the request has no timeout of its own, in milliseconds. */
@@ -20,6 +21,8 @@ export class Mirror implements UpstreamHandler, WheelEntry, Attempt {
   readonly endpoint: Endpoint;
   readonly sentAt: number;
   answeredAt = 0;
+  /** The answer is nobody's. */
+  readonly trace = null;
   wheelSlot = -1;
   wheelTick = 0;
   wheelPrevious: WheelEntry | null = null;
@@ -31,7 +34,12 @@ export class Mirror implements UpstreamHandler, WheelEntry, Attempt {
 
   /** `over` is called once, when it has ended. `timeout` in milliseconds. */
   constructor(
-    request: { readonly headers: HeaderList; readonly body: RequestBody; readonly isHead: boolean; readonly down: Stream },
+    request: {
+      readonly headers: HeaderList;
+      readonly body: RequestBody;
+      readonly isHead: boolean;
+      readonly down: Stream;
+    },
     endpoint: Endpoint,
     connection: UpstreamConnection,
     timeout: number | null,
@@ -69,8 +77,9 @@ export class Mirror implements UpstreamHandler, WheelEntry, Attempt {
     this.#end('ok', 'well');
   }
 
-  onUpstreamReset(_stream: Stream, _code: number, _byPeer: boolean, unprocessed: boolean, lost: boolean): void {
-    this.#end(lost ? 'closed' : 'reset', unprocessed ? 'unknown' : 'failed');
+  onUpstreamReset(stream: Stream, _code: number, _byPeer: boolean, unprocessed: boolean, lost: boolean): void {
+    const seen = !unprocessed && stream.connection.wasSent(stream);
+    this.#end(lost ? 'closed' : 'reset', seen ? 'failed' : 'unknown');
   }
 
   #end(result: UpstreamResult, verdict: Verdict): void {

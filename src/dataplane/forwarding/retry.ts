@@ -32,15 +32,15 @@ export function failureOf(list: HeaderList, head: MessageHead, isGrpc: boolean, 
  * Milliseconds until the attempt after `tries` of them; -1 when the instance asked for no other. What it asks for in
  * `grpc-retry-pushback-ms` is kept exactly (gRFC A6).
  */
-export function retryDelay(
-  policy: RetryPolicy,
-  tries: number,
-  pushback: string | null,
-  random: () => number,
-): number {
-  if (pushback !== null) return /^\d{1,9}$/.test(pushback) ? Number(pushback) : -1;
+export function retryDelay(policy: RetryPolicy, tries: number, pushback: string | null, random: () => number): number {
+  if (pushback !== null) return pushbackDelay(pushback);
   const { base, max } = policy.backoff;
   return Math.min(max, base * 2 ** (tries - 1)) * (0.8 + 0.4 * random());
+}
+
+/** What `grpc-retry-pushback-ms` says, in milliseconds; -1 when it is negative or unreadable: no other attempt is wanted. */
+export function pushbackDelay(pushback: string): number {
+  return /^\d{1,9}$/.test(pushback) ? Number(pushback) : -1;
 }
 
 /** What the instance asks for between attempts; null when it says nothing. */

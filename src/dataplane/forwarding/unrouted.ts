@@ -3,7 +3,7 @@ import type { Stream } from '../../http2/streams/stream.ts';
 import { add, THREAD } from '../../model/counters.ts';
 import type { RequestView } from '../routing/request_view.ts';
 import type { ForwardingContext } from './context.ts';
-import { type LocalReply, localReply } from './local_reply.ts';
+import { localReply, sendReply } from './local_reply.ts';
 
 /** Answers a request that no service was found for. */
 export function answerUnrouted(
@@ -13,15 +13,9 @@ export function answerUnrouted(
   context: ForwardingContext,
 ): void {
   add(context.threadBlock, THREAD.UNROUTED, 1);
-  sendReply(down, localReply('no_route', describeNoRoute(view), view.isGrpc, view.isHead), requestEnded);
-}
-
-/** Sends an answer of the sidecar's own on a stream that has had no response headers. */
-export function sendReply(down: Stream, { headers, body }: LocalReply, requestEnded: boolean): void {
-  const connection = down.connection;
-  connection.headers(down, headers, body === null);
-  if (body !== null) connection.data(down, body, 0, body.length, true, null);
-  if (!requestEnded) connection.stopReceiving(down);
+  const reply = localReply('no_route', describeNoRoute(view), view.isGrpc, view.isHead);
+  sendReply(down, reply, requestEnded);
+  if (context.observer !== null) context.observer.unrouted(view, reply);
 }
 
 function describeNoRoute(view: RequestView): string {

@@ -11,9 +11,9 @@ import { AppRequest } from './app_request.ts';
 import { AppTunnel } from './app_tunnel.ts';
 import { EngineEnd } from './engine_end.ts';
 import { LINGER, PIPELINE_LIMIT, PIPELINE_PAUSE } from './limits.ts';
+import type { MemorySocket } from './memory_socket.ts';
 import { lastWords, writeRefusal } from './refusal.ts';
 import { BadRequest, toHttp2 } from './request_head.ts';
-import type { MemorySocket } from './memory_socket.ts';
 
 /** The other side of this end is ours as well: nothing that it does is a flood, and nobody sweeps. */
 const LIMITS: Limits = { ...UPSTREAM_LIMITS, maxOverheadFrames: 1_000_000_000, idleTimeout: null, stallTimeout: null };

@@ -82,7 +82,7 @@ export class AppRequest implements AppStream {
       return;
     }
     const fields = responseHeaders(list.fields, status, false, false);
-    if (sayable(fields)) res.socket?.write(headLines(status, 'Interim', fields));
+    if (sayable(fields)) res.socket?.write(headLines(status, fields));
   }
 
   onResponse(list: HeaderList, { status }: MessageHead, endStream: boolean): void {

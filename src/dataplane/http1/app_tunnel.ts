@@ -26,7 +26,13 @@ export class AppTunnel implements AppStream {
   static isHandshake(req: IncomingMessage): boolean {
     const keys = valuesOf(req.rawHeaders, 'sec-websocket-key');
     const [key = ''] = keys;
-    return req.method === 'GET' && req.httpVersion === '1.1' && keys.length === 1 && isWebSocketKey(key) && !hasBody(req.rawHeaders);
+    return (
+      req.method === 'GET' &&
+      req.httpVersion === '1.1' &&
+      keys.length === 1 &&
+      isWebSocketKey(key) &&
+      !hasBody(req.rawHeaders)
+    );
   }
 
   constructor(req: IncomingMessage, socket: Duplex, end: EngineEnd, list: HeaderList) {
@@ -53,11 +59,10 @@ export class AppTunnel implements AppStream {
       return this.cancel();
     }
     this.#begun = true;
-    const { STATUS_CODES } = process.getBuiltinModule('node:http');
     if (status === 200) {
       const switched = ['upgrade', 'websocket', 'connection', 'Upgrade', 'sec-websocket-accept', this.#accept];
-      this.#socket.write(headLines(101, 'Switching Protocols', [...switched, ...fields]));
-    } else this.#socket.write(headLines(status, STATUS_CODES[status] ?? '', [...fields, 'connection', 'close']));
+      this.#socket.write(headLines(101, [...switched, ...fields]));
+    } else this.#socket.write(headLines(status, [...fields, 'connection', 'close']));
     if (endStream) this.#end();
   }
 

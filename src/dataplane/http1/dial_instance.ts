@@ -32,7 +32,6 @@ export function dialHttp1(dial: Http1Dial): Duplex {
   const probe = tryConnection(dial, (error) => {
     if (near.destroyed) return;
     if (error !== null) return void near.destroy(error);
-    near.emit('connect');
     loadProxy().then(
       (proxy) => {
         if (near.destroyed) return;
@@ -46,6 +45,7 @@ export function dialHttp1(dial: Http1Dial): Duplex {
       (failure: Error) => near.destroy(failure),
     );
   });
+  probe.once('connect', () => near.emit('connect'));
   near.once('close', () => probe.destroy());
   return near;
 }

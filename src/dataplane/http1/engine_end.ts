@@ -11,7 +11,13 @@ export class EngineEnd {
   /** Bodies that wait for a window. */
   readonly stalled = new Set<Pumped>();
 
-  constructor(socket: MemorySocket, role: 'client' | 'server', owner: ConnectionOwner, limits: Limits, flusher: Flusher) {
+  constructor(
+    socket: MemorySocket,
+    role: 'client' | 'server',
+    owner: ConnectionOwner,
+    limits: Limits,
+    flusher: Flusher,
+  ) {
     this.http2 = new Connection(socket, role, owner, limits, flusher);
     // After the connection has read the same octets: windows may have grown.
     socket.on('data', () => {

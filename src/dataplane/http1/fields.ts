@@ -58,7 +58,11 @@ export function sayable(fields: readonly string[]): boolean {
  * 8.2.3), `TE` named in `Connection` (RFC 9110 section 10.1.4), and how long the body is.
  * @param fields with the pseudo-headers
  */
-export function requestHeaders(fields: readonly string[], authority: string, body: 'none' | 'empty' | 'some'): string[] {
+export function requestHeaders(
+  fields: readonly string[],
+  authority: string,
+  body: 'none' | 'empty' | 'some',
+): string[] {
   const headers: string[] = ['host', authority];
   const cookies: string[] = [];
   const options = ['keep-alive'];
@@ -101,8 +105,9 @@ export function responseHeaders(fields: readonly string[], status: number, ended
   return headers;
 }
 
-/** The first lines of a message that is written by hand; `headers` have passed `sayable`. */
-export function head(status: number, reason: string, headers: readonly string[]): Buffer {
+/** The first lines of an answer that is written by hand; `headers` have passed `sayable`. */
+export function head(status: number, headers: readonly string[]): Buffer {
+  const reason = process.getBuiltinModule('node:http').STATUS_CODES[status] ?? '';
   let text = `HTTP/1.1 ${status} ${reason}\r\n`;
   for (let i = 0; i < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`;
   return Buffer.from(`${text}\r\n`, 'latin1');

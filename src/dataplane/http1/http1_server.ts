@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { Flusher } from '../../http2/flusher.ts';
 import type { ProtocolErrorToken } from '../../http2/protocol_errors.ts';
 import { AppConnection, type AppConnectionEvents } from './app_connection.ts';
-import { valuesOf, listItems } from './fields.ts';
+import { listItems, valuesOf } from './fields.ts';
 import { HEADER_TIMEOUT_INTERVAL, MAX_HEADER_SIZE } from './limits.ts';
 import { MemorySocket } from './memory_socket.ts';
 import { BadRequest } from './request_head.ts';
@@ -15,6 +15,7 @@ const PARSE_ERRORS: Readonly<Record<string, readonly [ProtocolErrorToken, number
   HPE_INVALID_VERSION: ['http1_version_bad', 400, 'the version is none'],
   HPE_INVALID_CONSTANT: ['http1_version_bad', 400, 'the version is none'],
   HPE_INVALID_HEADER_TOKEN: ['http1_header_bad', 400, 'a header line is none'],
+  HPE_UNEXPECTED_SPACE: ['http1_header_bad', 400, 'a header line is none'],
   HPE_CR_EXPECTED: ['http1_line_end_bad', 400, 'a line does not end with CR LF'],
   HPE_LF_EXPECTED: ['http1_line_end_bad', 400, 'a line does not end with CR LF'],
   HPE_INVALID_CONTENT_LENGTH: ['http1_content_length_bad', 400, 'Content-Length is not one number'],
@@ -101,7 +102,8 @@ export class Http1Server implements AppConnectionEvents {
     const code = error.code ?? '';
     const known = Object.hasOwn(PARSE_ERRORS, code) ? PARSE_ERRORS[code] : undefined;
     // The client is gone, in the middle of a request perhaps: nobody is left to be told.
-    if (code === 'HPE_INVALID_EOF_STATE' || (known === undefined && !code.startsWith('HPE_'))) return void socket.destroy();
+    if (code === 'HPE_INVALID_EOF_STATE' || (known === undefined && !code.startsWith('HPE_')))
+      return void socket.destroy();
     const [token, status, text] = known ?? (['http1_malformed', 400, 'this is no HTTP/1.1'] as const);
     this.#of(socket)?.refuse(new BadRequest(status, token, text));
   }

@@ -11,7 +11,7 @@ import type { MemorySocket } from './memory_socket.ts';
 import type { InstanceLink, ProxiedStream } from './proxied.ts';
 import { ProxiedRequest } from './proxied_request.ts';
 import { ProxiedTunnel } from './proxied_tunnel.ts';
-import type { Proxy } from './proxy.ts';
+import type { Http2Proxy } from './proxy.ts';
 import type { Pumped } from './stream_body.ts';
 
 /** The other side of this end is ours as well: nothing that it does is a flood. */
@@ -36,7 +36,7 @@ export interface BridgeEvents {
  * that the core connects again, and fails to.
  */
 export class InstanceBridge implements ConnectionOwner, InstanceLink {
-  readonly proxy: Proxy;
+  readonly proxy: Http2Proxy;
   readonly sockets: InstanceSockets;
   readonly stalled: Set<Pumped>;
   readonly #end: EngineEnd;
@@ -46,7 +46,7 @@ export class InstanceBridge implements ConnectionOwner, InstanceLink {
   constructor(
     inside: MemorySocket,
     flusher: Flusher,
-    proxy: Proxy,
+    proxy: Http2Proxy,
     open: OpenSocket,
     connections: number,
     events: BridgeEvents,

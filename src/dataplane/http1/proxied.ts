@@ -1,16 +1,16 @@
-import type { HeaderList } from '../../http2/hpack/header_list.ts';
-import type { MessageHead } from '../../http2/header_rules.ts';
 import { ERROR } from '../../http2/frame/codes.ts';
+import type { MessageHead } from '../../http2/header_rules.ts';
+import type { HeaderList } from '../../http2/hpack/header_list.ts';
 import type { ProtocolErrorToken } from '../../http2/protocol_errors.ts';
 import { BadAnswer } from './instance_answer.ts';
 import type { InstanceSockets } from './instance_sockets.ts';
 import { MAX_HEADER_SIZE } from './limits.ts';
-import type { Proxy, ProxyError } from './proxy.ts';
+import type { Http2Proxy, ProxyError } from './proxy.ts';
 import type { Pumped } from './stream_body.ts';
 
 /** What all requests to one instance share. */
 export interface InstanceLink {
-  readonly proxy: Proxy;
+  readonly proxy: Http2Proxy;
   readonly sockets: InstanceSockets;
   readonly stalled: Set<Pumped>;
   onProtocolError(token: ProtocolErrorToken): void;

@@ -1,5 +1,5 @@
-import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { EventEmitter } from 'node:events';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 
 /** What `http2-proxy` reads of a request, whatever it is made of. */
@@ -29,15 +29,15 @@ export interface ProxyError extends NodeJS.ErrnoException {
 }
 
 /** The two functions of `http2-proxy`. They settle when the exchange is over; errors are `ProxyError`s. */
-export interface Proxy {
+export interface Http2Proxy {
   web(req: ProxyRequest, res: EventEmitter, options: ProxyOptions): Promise<void>;
   ws(req: ProxyRequest, socket: Duplex, head: Buffer, options: ProxyOptions): Promise<void>;
 }
 
-let loading: Promise<Proxy> | null = null;
+let loading: Promise<Http2Proxy> | null = null;
 
 /** Loaded when the first instance that speaks HTTP/1.1 is dialed. */
-export function loadProxy(): Promise<Proxy> {
-  loading ??= import('http2-proxy').then(({ default: proxy }) => proxy as unknown as Proxy);
+export function loadProxy(): Promise<Http2Proxy> {
+  loading ??= import('http2-proxy').then(({ default: proxy }) => proxy as unknown as Http2Proxy);
   return loading;
 }

@@ -12,8 +12,7 @@ export function writeRefusal(res: ServerResponse, status: number, text: string):
 /** The same where there is no `ServerResponse`. */
 export function lastWords(status: number, text: string): Buffer {
   const body = `${text}\n`;
-  const reason = process.getBuiltinModule('node:http').STATUS_CODES[status] ?? '';
-  return Buffer.concat([head(status, reason, [...fieldsFor(body), 'connection', 'close']), Buffer.from(body)]);
+  return Buffer.concat([head(status, [...fieldsFor(body), 'connection', 'close']), Buffer.from(body)]);
 }
 
 function fieldsFor(body: string): string[] {

@@ -13,5 +13,9 @@ export function newWebSocketKey(): string {
 
 /** What proves that a server has understood the handshake with `key`. */
 export function acceptOf(key: string): string {
-  return process.getBuiltinModule('node:crypto').createHash('sha1').update(key + GUID).digest('base64');
+  return process
+    .getBuiltinModule('node:crypto')
+    .createHash('sha1')
+    .update(key + GUID)
+    .digest('base64');
 }

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Connection } from '../../http2/connection.ts';
 import type { ConnectionOwner } from '../../http2/connection_owner.ts';
@@ -27,15 +28,21 @@ export class Downstream implements ConnectionOwner {
   readonly #context: ForwardingContext;
   readonly #events: DownstreamEvents;
   readonly #inbound: InboundGate | null;
+  readonly #source: string | null;
 
-  /** `inbound`: the other end is no app beside us, but somebody from outside. */
+  /**
+   * @param inbound the other end is no app beside us, but somebody from outside
+   * @param source the address that the client connects from, if `socket` is not what it connected to; null: it has none
+   */
   constructor(
     socket: Duplex,
     context: ForwardingContext,
     events: DownstreamEvents,
     limits: Limits,
     inbound: InboundGate | null = null,
+    source: string | null = sourceOf(socket),
   ) {
+    this.#source = source;
     this.#inbound = inbound;
     this.#context = context;
     this.#events = events;
@@ -46,6 +53,7 @@ export class Downstream implements ConnectionOwner {
     const context = this.#context;
     const inbound = this.#inbound;
     const view = inbound === null ? requestView(list, head) : inbound.view(list, head);
+    view.source = this.#source;
     const service = context.router.route(view);
     if (service === null) return answerUnrouted(stream, view, endStream, context);
     const exchange = new Exchange(stream, view, service, endStream, context);
@@ -93,4 +101,10 @@ export class Downstream implements ConnectionOwner {
   onGoaway(): void {}
   onCapacityChanged(): void {}
   onPong(): void {}
+}
+
+/** The address that the other end of a socket connects from, IPv4 as such; null for a unix socket. */
+export function sourceOf(socket: Duplex): string | null {
+  const { remoteAddress } = socket as Socket;
+  return remoteAddress?.replace(/^::ffff:(?=\d+\.)/, '') ?? null;
 }

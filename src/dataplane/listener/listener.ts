@@ -8,7 +8,7 @@ import type { ClientLimits } from '../../model/client_limits.ts';
 import type { InboundRules } from '../../model/tls.ts';
 import type { ForwardingContext } from '../forwarding/context.ts';
 import { Http1Server } from '../http1/http1_server.ts';
-import { Downstream, type DownstreamEvents } from './downstream.ts';
+import { Downstream, type DownstreamEvents, sourceOf } from './downstream.ts';
 import { InboundGate } from './inbound_gate.ts';
 import { sniff } from './sniff.ts';
 import type { TlsAccept, TlsAcceptEvents } from './tls_accept.ts';
@@ -206,7 +206,7 @@ export class Listener implements DownstreamEvents {
   serveHttp1(socket: Duplex, first: Buffer | null): void {
     this.#http1 ??= new Http1Server(this.#context.flusher, this.#headerTimeout, this);
     const inside = this.#http1.accept(socket, first);
-    this.#connections.add(new Downstream(inside, this.#context, this, this.#limits));
+    this.#connections.add(new Downstream(inside, this.#context, this, this.#limits, null, sourceOf(socket)));
     this.#onCount(1);
   }
 }

@@ -1,6 +1,7 @@
 import type { Flusher } from '../../http2/flusher.ts';
 import type { ProtocolErrorToken } from '../../http2/protocol_errors.ts';
 import type { TlsFailureReason } from '../../base/tls_failure.ts';
+import type { ModulePolicies } from '../balancing/module_policies.ts';
 import type { TlsMaterials } from '../tls/materials.ts';
 import type { Block, Range } from '../../model/counters.ts';
 import type { TurnClock } from '../turn_clock.ts';
@@ -14,6 +15,10 @@ export interface UpstreamContext {
   readonly clock: TurnClock;
   /** The counters of a range in this thread. */
   block(range: Range): Block;
+  /** The policies of the user's own. */
+  readonly policies: ModulePolicies;
+  /** Where this sidecar runs, for services that prefer their zone; null: nowhere in particular. */
+  readonly zone: string | null;
   /** Null when nothing speaks TLS. */
   readonly tls: TlsMaterials | null;
   onProtocolError(token: ProtocolErrorToken): void;

@@ -18,10 +18,11 @@ import type { EndpointRecord } from '../../model/snapshot.ts';
 import type { UpstreamTls } from '../../model/tls.ts';
 import { Load } from '../balancing/load.ts';
 import type { Candidate } from '../balancing/picker.ts';
+import { needsOf } from '../balancing/policies.ts';
 import { ConcurrencyLimit } from './concurrency.ts';
 import type { UpstreamContext } from './context.ts';
-import type { SessionKeeper, TlsSession } from './dial_tls.ts';
 import type { Dialable } from './dial_queue.ts';
+import type { SessionKeeper, TlsSession } from './dial_tls.ts';
 import type { Judged, OutlierDetector } from './outlier_detector.ts';
 import { PassiveHealth } from './passive_health.ts';
 import { UpstreamConnection } from './upstream_connection.ts';
@@ -30,6 +31,11 @@ import { UpstreamConnection } from './upstream_connection.ts';
 const SHORT_LIVED = 1_000;
 /** A server that complains of PINGs is asked at most this many times more rarely. */
 const MAX_PING_FACTOR = 64;
+
+/** A request that probes an instance and is not answered for this long, as streams may not be, does not keep the next one waiting; in milliseconds. */
+const PROBE_PATIENCE = 10_000;
+/** What differences of times may be wrong by, in milliseconds. */
+const CLOCK_ERROR = 0.001;
 
 /** What an endpoint tells the service it belongs to. */
 export interface EndpointOwner {
@@ -225,6 +231,8 @@ export class Endpoint implements Candidate, Dialable, Judged, SessionKeeper {
   /** Looks for connections whose other end hangs. */
   sweep(): void {
     for (const connection of [...this.#connections]) connection.sweep(this.#pingFactor);
+    const { probe, probedAt } = this.health;
+    if (probe === 'running' && this.#context.clock.now() - probedAt > PROBE_PATIENCE) this.#probed('due');
     const maxAge = this.#owner.settings.maxConnectionAge;
     if (maxAge === null || this.#link !== 'ready') return;
     const old = this.#connections.some((connection) => connection.outlives(maxAge));
@@ -240,7 +248,10 @@ export class Endpoint implements Candidate, Dialable, Judged, SessionKeeper {
 
   /** A request was sent here, or ended. */
   requestStarted(): void {
-    if (this.health.probe === 'due') this.health.probe = 'running';
+    if (this.health.probe === 'due') {
+      this.health.probe = 'running';
+      this.health.probedAt = this.#context.clock.now();
+    }
     this.inFlight++;
     add(this.block, ENDPOINT.IN_FLIGHT, 1);
   }
@@ -249,24 +260,31 @@ export class Endpoint implements Candidate, Dialable, Judged, SessionKeeper {
     this.inFlight--;
     add(this.block, ENDPOINT.IN_FLIGHT, -1);
     if (this.#link === 'draining') this.#goneIfIdle();
-    else if (this.inFlight + 1 >= this.#concurrency.limit && this.state === 'ready') this.#owner.endpointFree(this);
+    else if (this.inFlight + 1 >= this.#concurrency.limit && this.#link === 'ready') this.#owner.endpointFree(this);
   }
 
   /** It answered, or did not. `latency` in milliseconds, to the answer's end. */
   judge(failed: boolean, latency: number): void {
     const { outliers, block } = this.#owner;
     if (this.#watchesLoad) this.load.ended(latency, failed, this.#context.clock.now());
-    if (failed) outliers.failed(this, block);
+    const probe = this.#isProbe(latency);
+    if (failed) outliers.failed(this, probe, this.#context.clock.now(), block);
     else {
       outliers.succeeded(this);
       this.#concurrency.answered(latency, this.inFlight, this.#context.clock.now());
     }
-    if (this.health.probe === 'running') this.#probed(failed ? 'due' : 'none');
+    if (probe && this.health.probe === 'running') this.#probed(failed ? 'due' : 'none');
   }
 
-  /** The request that probed it ended without telling anything about it. */
-  unjudged(): void {
-    if (this.health.probe === 'running') this.#probed('due');
+  /** A request ended without telling anything about it. */
+  unjudged(latency: number): void {
+    if (this.#isProbe(latency)) this.#probed('due');
+  }
+
+  /** It is being probed, and not by a request that is older than that. */
+  #isProbe(latency: number): boolean {
+    const { probe, probedAt } = this.health;
+    return probe === 'running' && latency <= this.#context.clock.now() - probedAt + CLOCK_ERROR;
   }
 
   #probed(next: 'due' | 'none'): void {
@@ -286,19 +304,24 @@ export class Endpoint implements Candidate, Dialable, Judged, SessionKeeper {
     this.#ejectionTimer.unref();
     this.#show();
     this.#context.onEndpointState(this.#owner.name, this, this.lastError);
+    this.#tellError();
   }
 
   #probation(): void {
     this.#ejectionTimer = null;
     this.health.ejectedUntil = 0;
     this.health.probe = 'due';
+    if (this.#link === 'ready') this.lastError = '';
     this.#show();
+    this.#tellError();
   }
 
   #forgive(): void {
     if (this.#ejectionTimer !== null) clearTimeout(this.#ejectionTimer);
     this.#ejectionTimer = null;
+    if (this.health.ejected && this.#link === 'ready') this.lastError = '';
     this.health.reset();
+    this.#tellError();
   }
 
   /** Left the registry: no new requests, the running ones finish. */
@@ -343,7 +366,8 @@ export class Endpoint implements Candidate, Dialable, Judged, SessionKeeper {
   /** A connection was given up for what requests did to it: another one takes its place at once, however short it lasted. */
   connectionWorn(): void {
     if (this.state !== 'ready') return;
-    if (this.#connections.some((connection) => connection.state === 'ready' || connection.state === 'connecting')) return;
+    if (this.#connections.some((connection) => connection.state === 'ready' || connection.state === 'connecting'))
+      return;
     this.#dial();
   }
 
@@ -478,7 +502,7 @@ export class Endpoint implements Candidate, Dialable, Judged, SessionKeeper {
 /** Policies that look at latency and failures: for the others they are not kept. */
 function isLoadAware(settings: ServiceSettings): boolean {
   const policies = [settings.balance, ...Object.values(settings.methods).map(({ balance }) => balance)];
-  return policies.some((policy) => policy === 'least_request' || policy === 'peak_ewma');
+  return policies.some((policy) => needsOf(policy).load);
 }
 
 /** What of the settings a connection cannot take over while it lasts. */

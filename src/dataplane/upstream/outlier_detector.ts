@@ -1,6 +1,9 @@
 import { add, type Block, SERVICE } from '../../model/counters.ts';
 import { EJECTION_REASONS, type EjectionReason, type OutlierSettings } from '../../model/resilience.ts';
-import type { PassiveHealth } from './passive_health.ts';
+import type { PassiveHealth, Verdict } from './passive_health.ts';
+
+/** gRPC's DEADLINE_EXCEEDED. */
+const DEADLINE_EXCEEDED = 4;
 
 /** What outlier detection sees of an instance. */
 export interface Judged {
@@ -23,7 +26,7 @@ export class OutlierDetector {
   #settings: OutlierSettings | null;
   #failureCodes = 0;
   readonly #instances: () => readonly Judged[];
-  #sweptAt = 0;
+  #sweptAt: number | null = null;
 
   constructor(settings: OutlierSettings | null, instances: () => readonly Judged[]) {
     this.#settings = settings;
@@ -41,21 +44,33 @@ export class OutlierDetector {
     return (this.#failureCodes & (1 << code)) !== 0;
   }
 
+  /** What a complete answer with this gRPC code says of the instance. */
+  verdict(code: number): Verdict {
+    return this.isFailure(code) ? 'failed' : 'well';
+  }
+
+  /** What it says of an instance that it let the deadline pass. */
+  get deadlineVerdict(): Verdict {
+    return this.isFailure(DEADLINE_EXCEEDED) ? 'failed' : 'unknown';
+  }
+
   succeeded(instance: Judged): void {
     const health = instance.health;
     health.consecutive = 0;
     health.successes++;
   }
 
-  /** Counts a failure; `block` is where ejections are counted. */
-  failed(instance: Judged, block: Block): void {
+  /** Counts a failure at `now`, in milliseconds: that of the request which probed it, or another. `block` is where ejections are counted. */
+  failed(instance: Judged, probe: boolean, now: number, block: Block): void {
     const settings = this.#settings;
     if (settings === null) return;
+    // An interval that is over must not wait for the next look at all instances.
+    this.sweep(now, block);
     const health = instance.health;
     health.consecutive++;
     health.failures++;
     if (health.ejected) return;
-    if (health.probe === 'running') return this.#eject(instance, 'probe_failed', settings, block, true);
+    if (probe) return this.#eject(instance, 'probe_failed', settings, block, true);
     const limit = settings.consecutiveFailures;
     if (limit !== null && health.consecutive >= limit) this.#eject(instance, 'consecutive_failures', settings, block);
   }
@@ -63,7 +78,9 @@ export class OutlierDetector {
   /** Judges the rates once per interval; `now` in milliseconds. */
   sweep(now: number, block: Block): void {
     const settings = this.#settings;
-    if (settings === null || now - this.#sweptAt < settings.interval) return;
+    if (settings === null) return;
+    this.#sweptAt ??= now;
+    if (now - this.#sweptAt < settings.interval) return;
     this.#sweptAt = now;
     const instances = this.#instances();
     this.#judgeSuccessRates(instances, settings, block);
@@ -109,8 +126,9 @@ export class OutlierDetector {
     const instances = this.#instances();
     let out = 0;
     for (const other of instances) if (other.health.ejected) out++;
-    // At most a share of them, but one always (gRFC A50).
-    const room = again || out === 0 || (out + 1) / instances.length <= settings.maxEjected;
+    // At most a share of them, but one always (gRFC A50); and never the last.
+    const share = out === 0 || (out + 1) / instances.length <= settings.maxEjected;
+    const room = again || (share && out + 1 < instances.length);
     if (!room) {
       // Another chance: or it would be judged again with every single failure.
       health.consecutive = 0;

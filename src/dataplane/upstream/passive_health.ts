@@ -1,3 +1,6 @@
+/** What an attempt says of the instance's health; `unknown` when the client or the sidecar ended it, or it was refused unread. */
+export type Verdict = 'well' | 'failed' | 'unknown';
+
 /** What a service's outlier detection has seen of one instance. */
 export class PassiveHealth {
   /** Failures since the last success. */
@@ -11,6 +14,8 @@ export class PassiveHealth {
   ejectedUntil = 0;
   /** After its time out, one real request has to show that it is well. */
   probe: 'none' | 'due' | 'running' = 'none';
+  /** Since when it runs, on the turn clock. */
+  probedAt = 0;
 
   get ejected(): boolean {
     return this.ejectedUntil !== 0;

@@ -1,7 +1,7 @@
 import type { Reason } from '../../base/errors.ts';
 import type { RequestRules } from '../../model/resilience.ts';
 import type { Fallback, LabelRule, ServiceSettings } from '../../model/service.ts';
-import { hash32 } from '../balancing/hash.ts';
+import { hash32 } from '../../base/hash.ts';
 import { hashOf } from '../routing/request_key.ts';
 import type { RequestView } from '../routing/request_view.ts';
 import { parseVersions, type VersionTerm } from '../routing/version_expression.ts';

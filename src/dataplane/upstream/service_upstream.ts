@@ -1,9 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Reason } from '../../base/errors.ts';
+import type { Balance } from '../../model/balancing.ts';
 import { add, type Block, SERVICE } from '../../model/counters.ts';
 import type { RequestRules } from '../../model/resilience.ts';
 import type { ServiceSettings } from '../../model/service.ts';
 import type { ServiceSnapshot } from '../../model/snapshot.ts';
+import { needsOf } from '../balancing/policies.ts';
 import { hashOf } from '../routing/request_key.ts';
 import type { RequestView } from '../routing/request_view.ts';
 import type { UpstreamContext } from './context.ts';
@@ -53,7 +55,10 @@ export class ServiceUpstream implements EndpointOwner, Selectable {
   #gone: Refusal | null = null;
   /** Rules of single methods by path; null when there are none. */
   #methods: ReadonlyMap<string, RequestRules> | null = null;
+  /** All that it, or one of its methods, is balanced by. */
+  policies: readonly Balance[] = [];
   #hashes = false;
+  #readsReports = false;
   readonly outliers: OutlierDetector;
   readonly retryBudget = new RetryBudget();
   inFlight = 0;
@@ -67,7 +72,11 @@ export class ServiceUpstream implements EndpointOwner, Selectable {
     this.block = context.block(snapshot.counters);
     this.unversionedBlock = this.block;
     this.outliers = new OutlierDetector(snapshot.settings.outlier, () => this.#sorted);
-    this.subsets = new SubsetTable(() => this.settings, context);
+    this.subsets = new SubsetTable(
+      () => this.settings,
+      context,
+      () => this.policyFault(),
+    );
     this.#selector = new Selector(this);
     this.#configure(snapshot.settings);
     this.apply(snapshot);
@@ -83,7 +92,9 @@ export class ServiceUpstream implements EndpointOwner, Selectable {
     const methods = Object.entries(settings.methods);
     this.#methods = methods.length === 0 ? null : new Map(methods);
     const policies = [settings.balance, ...methods.map(([, rules]) => rules.balance)];
-    this.#hashes = policies.some((policy) => policy === 'ring_hash' || policy === 'maglev');
+    this.policies = policies;
+    this.#hashes = policies.some((policy) => needsOf(policy).key);
+    this.#readsReports = policies.some((policy) => needsOf(policy).reports);
     this.outliers.configure(settings.outlier);
     for (const endpoint of this.#sorted) endpoint.configure();
   }
@@ -166,6 +177,21 @@ export class ServiceUpstream implements EndpointOwner, Selectable {
     const rule = this.settings.mirror;
     if (rule === null || this.mirrors >= MOST_MIRRORS || this.#context.random() >= rule.share) return null;
     return this.subsets.ofVersion(rule.version)?.pick(null, key) ?? null;
+  }
+
+  /** Some policy of it goes by the instances' load reports. */
+  get readsReports(): boolean {
+    return this.#readsReports;
+  }
+
+  /** A policy of the user's own is another now. */
+  policyChanged(): void {
+    for (const subset of this.subsets.subsets()) subset.invalidate();
+  }
+
+  /** Round robin took the place of a policy of the user's own. */
+  policyFault(): void {
+    add(this.block, SERVICE.POLICY_FAULTS, 1);
   }
 
   /** Some policy of it goes by what `keyOf` says. */

@@ -1,6 +1,6 @@
-import type { BalancePolicy } from '../../model/balancing.ts';
+import { type Balance, isModulePath } from '../../model/balancing.ts';
 import type { ServiceSettings } from '../../model/service.ts';
-import { POLICIES } from '../balancing/policies.ts';
+import { needsOf, POLICIES } from '../balancing/policies.ts';
 import type { UpstreamContext } from './context.ts';
 import type { Endpoint } from './endpoint.ts';
 import { Subset } from './subset.ts';
@@ -11,7 +11,7 @@ const MOST_DERIVED = 500;
 /** A subset that was made because a request asked for it. */
 interface Derived {
   readonly subset: Subset;
-  readonly balance: BalancePolicy;
+  readonly balance: Balance;
   readonly has: (endpoint: Endpoint) => boolean;
 }
 
@@ -28,10 +28,13 @@ export class SubsetTable {
   #sorted: readonly Endpoint[] = [];
   readonly #settings: () => ServiceSettings;
   readonly #context: UpstreamContext;
+  readonly #policyFault: () => void;
 
-  constructor(settings: () => ServiceSettings, context: UpstreamContext) {
+  /** @param policyFault told each time that round robin takes the place of a policy of the user's own */
+  constructor(settings: () => ServiceSettings, context: UpstreamContext, policyFault: () => void) {
     this.#settings = settings;
     this.#context = context;
+    this.#policyFault = policyFault;
     this.all = this.#make(null, settings().balance);
     this.early = this.#make(null, settings().balance);
   }
@@ -45,7 +48,7 @@ export class SubsetTable {
   }
 
   /** The members for which `has` is true. `key` says what that is, in full: the subset is kept under it. `name` is for messages. */
-  derived(key: string, name: string, balance: BalancePolicy, has: (endpoint: Endpoint) => boolean): Subset {
+  derived(key: string, name: string, balance: Balance, has: (endpoint: Endpoint) => boolean): Subset {
     const known = this.#derived.get(key);
     if (known !== undefined) return known.subset;
     if (this.#derived.size >= MOST_DERIVED) this.#forgetUnused();
@@ -124,10 +127,12 @@ export class SubsetTable {
     for (const [key, { subset }] of this.#derived) if (subset.queue.length === 0) this.#derived.delete(key);
   }
 
-  #make(name: string | null, balance: BalancePolicy): Subset {
+  #make(name: string | null, balance: Balance): Subset {
     const context = this.#context;
-    const pickerContext = { random: () => context.random(), now: () => context.clock.now() };
-    return new Subset(name, POLICIES[balance], pickerContext, () => this.#settings().panicThreshold);
+    const { zone } = context;
+    const pickerContext = { random: () => context.random(), now: () => context.clock.now(), zone };
+    const factory = isModulePath(balance) ? context.policies.factory(balance, this.#policyFault) : POLICIES[balance];
+    return new Subset(name, { factory, exact: needsOf(balance).exact === true }, pickerContext, this.#settings);
   }
 }
 

@@ -48,7 +48,7 @@ if (zookeeperPresent()) {
       back: async () => way.mend(),
       async dispose() {
         await way.close();
-        if (writer.client.getState().name !== 'DISCONNECTED') await writer.close();
+        await writer.close();
       },
     };
   });

@@ -99,7 +99,7 @@ test('an attempt without response headers is given up after per_try_timeout, and
   const plane = await startPlane(t);
   const silent = await startInstance(t, { begun() {} });
   const good = await startInstance(t);
-  await plane.serve('shop', [silent, good], withRetry({ attempts: 3, per_try_timeout: '50ms' }));
+  await plane.serve('shop', [silent, good], withRetry({ attempts: 3, per_try_timeout: '400ms' }));
   const app = await startApp(t, plane);
   for (let i = 0; i < 4; i++) t.is(await app.call('shop').ended(), '0');
   t.true(silent.requests.length >= 1);
@@ -153,4 +153,216 @@ test('rules of a method take the place of those of its service', async (t) => {
   t.is(bad.requests.length, 1);
   t.is(await app.call('shop', { path: '/test.Test/Other' }).ended(), '14');
   t.is(bad.requests.length, 4);
+});
+
+test('a body of 64 KiB is kept and sent again whole; one octet more, and there is no second attempt', async (t) => {
+  const plane = await startPlane(t);
+  const bad = await startInstance(t, { ended: status(14) });
+  const good = await startInstance(t);
+  await plane.serve('shop', [bad, good], withRetry({ attempts: 3 }));
+  await plane.serve('lonely', [bad], withRetry({ attempts: 3 }));
+  const app = await startApp(t, plane);
+  const body = Buffer.alloc(65_536, 'outrigger');
+  for (let i = 0; i < 4; i++) t.is(await app.call('shop', { body }).ended(), '0');
+  t.true(good.requests.every((request) => request.body.equals(body)));
+  const before = bad.requests.length;
+  t.is(await app.call('lonely', { body: Buffer.alloc(65_537, 1) }).ended(), '14');
+  t.is(bad.requests.length, before + 1);
+});
+
+test('an upload that goes on while its first attempt fails is sent again, with all that came before and after', async (t) => {
+  const plane = await startPlane(t);
+  const bad = await startInstance(t, { begun: status(14) });
+  const good = await startInstance(t);
+  const counters = await plane.serve('shop', [bad, good], withRetry({ attempts: 3, backoff: { base: '50ms' } }));
+  const app = await startApp(t, plane);
+  for (let i = 0; i < 4; i++) {
+    const call = app.call('shop', { body: null });
+    call.send(Buffer.from('one '));
+    await eventually(() => bad.requests.length + good.requests.length > i);
+    call.send(Buffer.from('two '));
+    call.send(Buffer.from('three'), true);
+    t.is(await call.ended(), '0');
+    t.is(good.requests.at(-1)?.body.toString(), 'one two three');
+  }
+  t.true(bad.requests.length > 0);
+  t.is(counters.upstreamInFlight, 0);
+});
+
+test('a client that cancels between two attempts ends the request: no further attempt, nothing left behind', async (t) => {
+  const plane = await startPlane(t);
+  const bad = await startInstance(t, { ended: status(14) });
+  const counters = await plane.serve('shop', [bad], withRetry({ attempts: 2, backoff: { base: '1h', max: '1h' } }));
+  const app = await startApp(t, plane);
+  const call = app.call('shop');
+  await eventually(() => counters.retries === 1 && counters.upstreamInFlight === 0);
+  call.cancel();
+  await eventually(() => counters.inFlight === 0);
+  t.is(bad.requests.length, 1);
+  t.is(counters.pending, 0);
+  t.is(plane.data.deadlines.size, 0);
+  // The places in the budget are free again: all three can be taken at once.
+  const calls = Array.from({ length: 3 }, () => app.call('shop'));
+  await eventually(() => counters.retries === 4);
+  for (const each of calls) each.cancel();
+  await eventually(() => counters.inFlight === 0);
+});
+
+test('no pause is begun that the deadline would end: the caller gets the answer that there is, at once', async (t) => {
+  const plane = await startPlane(t);
+  const bad = await startInstance(t, { ended: status(14, 'grpc-message', 'busy') });
+  await plane.serve('shop', [bad], withRetry({ attempts: 3, backoff: { base: '1h', max: '1h' } }));
+  const app = await startApp(t, plane);
+  const call = app.call('shop', { headers: ['grpc-timeout', '30M'] });
+  t.is(await call.ended(), '14');
+  t.is(call.field('grpc-message'), 'busy');
+  t.is(bad.requests.length, 1);
+});
+
+test('a deadline that passes between two attempts is the client’s, and the message names no instance', async (t) => {
+  const plane = await startPlane(t);
+  const bad = await startInstance(t, { ended: status(14) });
+  const counters = await plane.serve('shop', [bad], withRetry({ attempts: 2, backoff: { base: '1h', max: '1h' } }));
+  const app = await startApp(t, plane);
+  const call = app.call('shop', { headers: ['grpc-timeout', '2H'] });
+  await eventually(() => counters.retries === 1);
+  // Past the pause and the deadline at once: the deadline counts.
+  plane.skip(3 * 3_600_000);
+  t.is(await call.ended(), '4 deadline');
+  t.regex(
+    call.message,
+    /^the client's deadline passed after .* waiting for an instance of service "shop" \(attempts: 1\)$/,
+  );
+  t.is(bad.requests.length, 1);
+});
+
+test('retry.timeout is the longest time for all attempts together, as go-kit’s Retry has it', async (t) => {
+  const plane = await startPlane(t);
+  const silent = await startInstance(t, { begun() {} });
+  await plane.serve('shop', [silent], withRetry({ attempts: 3, timeout: '1h' }, { timeout: '2h' }));
+  const app = await startApp(t, plane);
+  const call = app.call('shop', { headers: ['grpc-timeout', '3H'] });
+  await eventually(() => silent.requests.length === 1);
+  t.deepEqual(silent.requests[0]?.values('grpc-timeout'), ['3600000m']);
+  plane.skip(3_601_000);
+  t.is(await call.ended(), '4 deadline');
+  t.regex(call.message, /^retry\.timeout passed after/);
+  t.is(silent.requests.length, 1);
+});
+
+test('each attempt is told what is left of the deadline', async (t) => {
+  const plane = await startPlane(t);
+  const bad = await startInstance(t, { ended: status(14) });
+  const counters = await plane.serve('shop', [bad], withRetry({ attempts: 2, backoff: { base: '20m', max: '20m' } }));
+  const app = await startApp(t, plane);
+  const call = app.call('shop', { headers: ['grpc-timeout', '1H'] });
+  await eventually(() => counters.retries === 1);
+  plane.skip(30 * 60_000);
+  t.is(await call.ended(), '14');
+  const left = bad.requests.map((request) => request.values('grpc-timeout')[0] ?? '');
+  t.is(left[0], '1H');
+  t.regex(left[1] ?? '', /^(1[78]\d{5}m|1[78]\d\dS|30M|29M)$/);
+});
+
+test('a service none of whose instances can be connected to is asked again, by a policy, until one can', async (t) => {
+  const plane = await startPlane(t);
+  const gone = await startInstance(t);
+  gone.server.close();
+  const { address } = gone;
+  const counters = plane.tell('shop', [{ address }], withRetry({ attempts: 3, backoff: { base: '200ms' } }));
+  await eventually(() => plane.states('shop').join() === 'backoff');
+  const app = await startApp(t, plane);
+  const call = app.call('shop');
+  await eventually(() => counters.retriesBecause('connect_failed') === 1);
+  const good = await startInstance(t);
+  plane.tell('shop', [good], withRetry({ attempts: 3, backoff: { base: '200ms' } }));
+  t.is(await call.ended(), '0');
+  // It was never sent before: the instance is not told of attempts that nobody saw.
+  t.deepEqual(good.requests[0]?.values('grpc-previous-rpc-attempts'), []);
+});
+
+test('without anybody to connect to, the attempts end, with the reason of the last', async (t) => {
+  const plane = await startPlane(t);
+  const gone = await startInstance(t);
+  gone.server.close();
+  const counters = plane.tell(
+    'shop',
+    [{ address: gone.address }],
+    withRetry({ attempts: 3, backoff: { base: '5ms' } }),
+  );
+  await eventually(() => plane.states('shop').join() === 'backoff');
+  const app = await startApp(t, plane);
+  t.is(await app.call('shop').ended(), '14 connect_failed');
+  t.is(counters.retriesBecause('connect_failed'), 2);
+  t.is(counters.inFlight, 0);
+});
+
+test('a further attempt that finds everybody full waits its turn like any other request', async (t) => {
+  const plane = await startPlane(t);
+  let ill = true;
+  const instance = await startInstance(t, {
+    begun: (request) => {
+      if (ill) status(14)(request);
+      ill = false;
+    },
+  });
+  const { limits } = serviceSettings({ limits: { instance_concurrency: 1 } });
+  const settings = { ...withRetry({ attempts: 2, backoff: { base: '300ms', max: '300ms' } }), limits };
+  const counters = await plane.serve('shop', [instance], settings);
+  const app = await startApp(t, plane);
+  const first = app.call('shop');
+  await eventually(() => counters.retries === 1);
+  const second = app.call('shop');
+  await eventually(() => instance.requests.length === 2);
+  await eventually(() => counters.pending === 1);
+  instance.requests[1]?.ok();
+  t.is(await second.ended(), '0');
+  await eventually(() => instance.requests.length === 3);
+  t.deepEqual(instance.requests[2]?.values('grpc-previous-rpc-attempts'), ['1']);
+  instance.requests[2]?.ok();
+  t.is(await first.ended(), '0');
+});
+
+test('what was certainly not processed counts neither as an attempt of the policy nor in what the instance is told', async (t) => {
+  const plane = await startPlane(t);
+  const refusing = await startInstance(t, { begun: (request) => request.reset(ERROR.REFUSED_STREAM) });
+  const good = await startInstance(t);
+  const counters = await plane.serve('shop', [refusing, good], withRetry({ attempts: 2 }));
+  const app = await startApp(t, plane);
+  for (let i = 0; i < 4; i++) t.is(await app.call('shop').ended(), '0');
+  t.true(good.requests.every((request) => request.values('grpc-previous-rpc-attempts').length === 0));
+  t.true(counters.retriesBecause('upstream_reset') > 0);
+});
+
+test('retries that the budget does not allow are counted, and the caller gets the answer that there is', async (t) => {
+  const plane = await startPlane(t);
+  const bad = await startInstance(t, { ended: status(14) });
+  const counters = await plane.serve('shop', [bad], withRetry({ attempts: 2, backoff: { base: '1h', max: '1h' } }));
+  const app = await startApp(t, plane);
+  const calls = Array.from({ length: 5 }, () => app.call('shop'));
+  await eventually(() => calls.filter(({ over }) => over).length === 2);
+  t.is(counters.retries, 3);
+  t.is(counters.retriesDenied, 2);
+  t.deepEqual([...new Set(calls.filter(({ over }) => over).map(({ outcome }) => outcome))], ['14']);
+  for (const call of calls) if (!call.over) call.cancel();
+  await eventually(() => counters.inFlight === 0);
+});
+
+test('a request that moves to the default service takes its rules, and gives back what it took of the first one’s budget', async (t) => {
+  const plane = await startPlane(t, { defaultService: 'other' });
+  const bad = await startInstance(t, { ended: status(14) });
+  const good = await startInstance(t);
+  const settings = withRetry({ attempts: 3, backoff: { base: '500ms', max: '500ms' } });
+  const first = await plane.serve('shop', [bad], settings);
+  await plane.serve('other', [good], withRetry({ attempts: 2 }));
+  const app = await startApp(t, plane);
+  const call = app.call('shop');
+  await eventually(() => first.retries === 1);
+  plane.tell('shop', [], settings);
+  t.is(await call.ended(), '0');
+  t.is(first.inFlight, 0);
+  await plane.serve('shop', [bad], settings);
+  const calls = Array.from({ length: 3 }, () => app.call('shop'));
+  await eventually(() => first.retries === 4);
+  for (const each of calls) each.cancel();
 });

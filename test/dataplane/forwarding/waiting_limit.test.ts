@@ -30,7 +30,7 @@ test('a request waits for a free stream no longer than the limit', async (t) => 
   t.false(call.over);
   plane.skip(SPARE);
   t.is(await call.ended(), '14 no_healthy');
-  t.is(call.message, 'service "shop": no instance had a free stream within 6000 ms');
+  t.is(call.message, 'service "shop": no instance had a free stream within 6000 ms (limits.pending_timeout)');
   t.is(counters.pending, 0);
 });
 

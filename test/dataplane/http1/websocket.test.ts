@@ -1,7 +1,6 @@
 import { once } from 'node:events';
-import { createServer as createNetServer } from 'node:net';
 import { connect } from 'node:http2';
-import { type AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createNetServer } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { WebSocket as Client, WebSocketServer } from 'ws';
 import { eventually } from '../../support/eventually.ts';
@@ -13,7 +12,17 @@ import { startInstance } from '../../support/plane_instance.ts';
 const HTTP1 = { protocol: 'http/1.1' } as const;
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 const handshake = (host: string, ...lines: string[]): string =>
-  ['GET /chat HTTP/1.1', `host: ${host}`, 'connection: Upgrade', 'upgrade: websocket', 'sec-websocket-version: 13', `sec-websocket-key: ${KEY}`, ...lines, '', ''].join('\r\n');
+  [
+    'GET /chat HTTP/1.1',
+    `host: ${host}`,
+    'connection: Upgrade',
+    'upgrade: websocket',
+    'sec-websocket-version: 13',
+    `sec-websocket-key: ${KEY}`,
+    ...lines,
+    '',
+    '',
+  ].join('\r\n');
 
 interface SocketInstance extends Http1Instance {
   readonly sockets2: WebSocketServer;
@@ -22,7 +31,10 @@ interface SocketInstance extends Http1Instance {
 /** An HTTP/1.1 server that also echoes WebSocket messages. */
 async function startSocketInstance(t: ExecutionContext): Promise<SocketInstance> {
   const instance = await startHttp1Instance(t);
-  const server = new WebSocketServer({ server: instance.server, handleProtocols: (protocols) => [...protocols][0] ?? false });
+  const server = new WebSocketServer({
+    server: instance.server,
+    handleProtocols: (protocols) => [...protocols][0] ?? false,
+  });
   server.on('connection', (socket, req) => {
     socket.on('error', () => {});
     socket.on('message', (data, isBinary) => socket.send(isBinary ? data : `${req.url} ${data}`, { binary: isBinary }));
@@ -30,7 +42,13 @@ async function startSocketInstance(t: ExecutionContext): Promise<SocketInstance>
   return { ...instance, sockets2: server };
 }
 
-async function open(t: ExecutionContext, plane: Plane, host: string, headers: Record<string, string> = {}, protocols: string[] = []): Promise<Client> {
+async function open(
+  t: ExecutionContext,
+  plane: Plane,
+  host: string,
+  headers: Record<string, string> = {},
+  protocols: string[] = [],
+): Promise<Client> {
   const client = new Client(`ws://${plane.address}/chat?room=1`, protocols, { headers: { host, ...headers } });
   t.teardown(() => client.terminate());
   client.on('error', () => {});
@@ -100,27 +118,40 @@ test('a megabyte goes there and back, and a side that does not read stops the ot
 test('version and instance are chosen as for any other request', async (t) => {
   const plane = await startPlane(t);
   const [v1, v2] = [await startSocketInstance(t), await startSocketInstance(t)];
-  await plane.serve('chat', [{ address: v1.address, version: 'v1' }, { address: v2.address, version: 'v2' }], HTTP1);
+  await plane.serve(
+    'chat',
+    [
+      { address: v1.address, version: 'v1' },
+      { address: v2.address, version: 'v2' },
+    ],
+    HTTP1,
+  );
   for (let i = 0; i < 2; i++) await say(await open(t, plane, 'chat', { 'x-version': 'v2' }), 'x');
   t.is(v1.sockets2.clients.size, 0);
   t.is(v2.sockets2.clients.size, 2);
   const refused = new RawClient(t, plane.address).send(handshake('chat', 'x-version: v3'));
-  t.regex(await refused.end(), /^HTTP\/1\.1 503 Service Unavailable\r\n[^]*x-outrigger-reason: no_version[^]*no match found conn/);
+  t.regex(
+    await refused.end(),
+    /^HTTP\/1\.1 503 Service Unavailable\r\n[\s\S]*x-outrigger-reason: no_version[\s\S]*no match found conn/,
+  );
   const lost = new RawClient(t, plane.address).send(handshake('nobody'));
-  t.regex(await lost.end(), /^HTTP\/1\.1 404 Not Found\r\n[^]*no service for \/chat/);
+  t.regex(await lost.end(), /^HTTP\/1\.1 404 Not Found\r\n[\s\S]*no service for \/chat/);
 });
 
 test('what an instance answers in the place of the handshake comes back', async (t) => {
   const plane = await startPlane(t);
   const instance = await startHttp1Instance(t);
   instance.server.on('upgrade', (req, socket) => {
-    const length = req.headers['x-chunked'] === undefined ? 'content-length: 4\r\n\r\nnope' : 'transfer-encoding: chunked\r\n\r\n4\r\nnope\r\n0\r\n\r\n';
+    const length =
+      req.headers['x-chunked'] === undefined
+        ? 'content-length: 4\r\n\r\nnope'
+        : 'transfer-encoding: chunked\r\n\r\n4\r\nnope\r\n0\r\n\r\n';
     socket.write(`HTTP/1.1 403 Forbidden\r\nx-why: because\r\n${length}`);
   });
   await plane.serve('chat', [instance], HTTP1);
   for (const line of ['x-a: b', 'x-chunked: 1']) {
     const text = await new RawClient(t, plane.address).send(handshake('chat', line)).end();
-    t.regex(text, /^HTTP\/1\.1 403 Forbidden\r\n[^]*x-why: because\r\n/);
+    t.regex(text, /^HTTP\/1\.1 403 Forbidden\r\n[\s\S]*x-why: because\r\n/);
     t.notRegex(text, /chunked/);
     t.true(text.endsWith('\r\n\r\nnope'));
   }
@@ -130,15 +161,20 @@ test('an instance that does not know WebSockets is an error, not one that looks 
   const plane = await startPlane(t);
   await plane.serve('plain', [await startHttp1Instance(t)], HTTP1);
   const text = await new RawClient(t, plane.address).send(handshake('plain')).end();
-  t.regex(text, /^HTTP\/1\.1 502 Bad Gateway\r\n[^]*answered 200 and did not switch to WebSocket/);
+  t.regex(text, /^HTTP\/1\.1 502 Bad Gateway\r\n[\s\S]*answered 200 and did not switch to WebSocket/);
 });
 
 test('an instance that answers the handshake wrongly is an error', async (t) => {
   const plane = await startPlane(t);
   const instance = await startHttp1Instance(t);
   instance.server.on('upgrade', (_req, socket) => {
-    socket.on('error', () => {}).on('end', () => socket.end()).resume();
-    socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: x\r\n\r\n');
+    socket
+      .on('error', () => {})
+      .on('end', () => socket.end())
+      .resume();
+    socket.write(
+      'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: x\r\n\r\n',
+    );
   });
   await plane.serve('chat', [instance], HTTP1);
   t.regex(await new RawClient(t, plane.address).send(handshake('chat')).end(), /^HTTP\/1\.1 502 /);
@@ -151,7 +187,10 @@ test('for a service of HTTP/2 a WebSocket is answered 501 with the reason', asyn
   const instance = await startInstance(t);
   const counters = await plane.serve('two', [instance]);
   const text = await new RawClient(t, plane.address).send(handshake('two')).end();
-  t.regex(text, /^HTTP\/1\.1 501 Not Implemented\r\n[^]*x-outrigger-reason: protocol_mismatch[^]*service "two" speaks HTTP\/2/);
+  t.regex(
+    text,
+    /^HTTP\/1\.1 501 Not Implemented\r\n[\s\S]*x-outrigger-reason: protocol_mismatch[\s\S]*service "two" speaks HTTP\/2/,
+  );
   t.is(instance.requests.length, 0);
   await eventually(() => counters.inFlight === 0);
 });
@@ -199,13 +238,16 @@ test('a handshake that reaches nobody goes to another instance', async (t) => {
 test('WebSockets count against the limits of the service', async (t) => {
   const plane = await startPlane(t);
   const instance = await startSocketInstance(t);
-  const counters = await plane.serve('chat', [instance], { ...HTTP1, limits: { requests: 3, connectionsPerInstance: 2 } });
+  const counters = await plane.serve('chat', [instance], {
+    ...HTTP1,
+    limits: { requests: 3, connectionsPerInstance: 2 },
+  });
   const first = await open(t, plane, 'chat');
   await open(t, plane, 'chat');
   const waiting = new RawClient(t, plane.address).send(handshake('chat'));
   await eventually(() => counters.pending === 1);
   const refused = await new RawClient(t, plane.address).send(handshake('chat')).end();
-  t.regex(refused, /^HTTP\/1\.1 503 [^]*x-outrigger-reason: overloaded/);
+  t.regex(refused, /^HTTP\/1\.1 503 [\s\S]*x-outrigger-reason: overloaded/);
   first.terminate();
   await waiting.until(/^HTTP\/1\.1 101 Switching Protocols\r\n/);
   t.regex(waiting.text, /sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=\r\n/);
@@ -231,7 +273,7 @@ test('what a client sends with the handshake is not lost, nor what the instance 
   // A masked text frame "hi" (RFC 6455 section 5.7).
   const frame = Buffer.from([0x81, 0x82, 0, 0, 0, 0, 0x68, 0x69]);
   client.send(Buffer.concat([Buffer.from(handshake('chat')), frame]));
-  t.regex(await client.until(/hi$/), /\r\n\r\n\x81\x07welcome\x81\x08\/chat hi$/);
+  t.true((await client.until(/hi$/)).endsWith('\r\n\r\n\x81\x07welcome\x81\x08/chat hi'));
 });
 
 test('a WebSocket over HTTP/2 (RFC 8441) reaches an instance of HTTP/1.1', async (t) => {
@@ -281,5 +323,5 @@ test('an instance that is no server at all is an error', async (t) => {
   await once(server, 'listening');
   await plane.serve('chat', [{ address: `127.0.0.1:${(server.address() as AddressInfo).port}` }], HTTP1);
   const text = await new RawClient(t, plane.address).send(handshake('chat')).end();
-  t.regex(text, /^HTTP\/1\.1 502 [^]*x-outrigger-reason: upstream_closed/);
+  t.regex(text, /^HTTP\/1\.1 502 [\s\S]*x-outrigger-reason: upstream_closed/);
 });

@@ -313,9 +313,12 @@ testWith('when it drains, a connection over TLS ends in order, and silent ones a
   t.is((await ask(session)).status, 200);
   const silent = connectTcp(port, '127.0.0.1');
   await once(silent, 'connect');
-  const gone = Promise.all([once(session, 'goaway'), once(silent.resume(), 'close')]);
+  silent.resume();
+  const said = once(session, 'goaway');
   plane.data.receive({ kind: 'drain', graceMs: 5_000 });
-  await gone;
+  await said;
+  // Long before the time limit for its first word.
+  await eventually(() => silent.destroyed, 5_000);
   await eventually(() => plane.said('drained').length > 0);
   t.pass();
 });

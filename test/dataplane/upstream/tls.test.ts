@@ -181,6 +181,7 @@ testWith('an error is told again when it is another one, and taken back when the
   const instance = await startSecureInstance(t, pemOf(authority.issue({ valid: PAST })));
   const plane = await start(t, materialOf(authority));
   await failureOf(t, plane, instance.address);
+  await eventually(() => (plane.data.get('book')?.endpoints[0]?.failures ?? 0) >= 2);
   instance.server.setSecureContext(pemOf(authority.issue()));
   await eventually(() => plane.states('book')[0] === 'ready', 30_000);
   const told = plane.said('endpoint_error').map(({ error }) => error);

@@ -11,7 +11,7 @@ export interface EurekaInstance {
 }
 
 /** All instances of one application, by id. */
-export type EurekaApplication = ReadonlyMap<string, EurekaInstance>;
+type EurekaApplication = Map<string, EurekaInstance>;
 
 /** What `/apps` and `/apps/delta` answer, taken apart. */
 export interface EurekaAnswer {
@@ -28,7 +28,7 @@ export interface EurekaAnswer {
 
 /** Everything that is registered, by application. */
 export class EurekaApplications {
-  readonly #apps = new Map<string, Map<string, EurekaInstance>>();
+  readonly #apps = new Map<string, EurekaApplication>();
 
   /** The whole of an answer of `/apps`. */
   static of(answer: EurekaAnswer): EurekaApplications {
@@ -81,7 +81,7 @@ export class EurekaApplications {
   }
 
   #put(app: string, instance: EurekaInstance): void {
-    const instances = this.#apps.get(app) ?? new Map<string, EurekaInstance>();
+    const instances = this.#apps.get(app) ?? new Map();
     this.#apps.set(app, instances);
     instances.set(instance.id, instance);
   }

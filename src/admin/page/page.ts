@@ -1,0 +1,58 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { extname } from 'node:path';
+import type { Answer } from '../router.ts';
+
+/** The page, whole in one answer. */
+let page: Promise<Answer> | null = null;
+
+/** What a browser gets for `GET /`: read when the first one asks. Rejects when the program's own files cannot be read. */
+export function pageAnswer(): Promise<Answer> {
+  page ??= read().catch((error: unknown) => {
+    page = null;
+    throw error;
+  });
+  return page;
+}
+
+async function read(): Promise<Answer> {
+  const html = await source();
+  const headers = {
+    'content-security-policy': policyFor(html),
+    'referrer-policy': 'no-referrer',
+    'cross-origin-opener-policy': 'same-origin',
+    'cross-origin-resource-policy': 'same-origin',
+    vary: 'accept',
+  };
+  return { status: 200, type: 'text/html; charset=utf-8', body: Buffer.from(html), headers };
+}
+
+/** Put together at build time; run from source, now. */
+async function source(): Promise<string> {
+  if (extname(import.meta.url) !== '.ts') return readFile(new URL('index.html', import.meta.url), 'utf8');
+  const { assemblePage } = await import('./assemble.ts');
+  return assemblePage();
+}
+
+/**
+ * Nothing but the style and the script that stand in the page runs, nothing is loaded, nobody else is talked to, and text can never
+ * become markup (Trusted Types without a policy).
+ */
+function policyFor(html: string): string {
+  const hash = (element: string): string => {
+    const [, text = ''] = new RegExp(`<${element}[^>]*>(.*?)</${element}>`, 's').exec(html) ?? [];
+    return `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+  };
+  return [
+    "default-src 'none'",
+    `script-src ${hash('script')}`,
+    `style-src ${hash('style')}`,
+    'img-src data:',
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+    "require-trusted-types-for 'script'",
+    "trusted-types 'none'",
+  ].join('; ');
+}

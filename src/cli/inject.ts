@@ -1,0 +1,39 @@
+import { readFile } from 'node:fs/promises';
+import { text as readAll } from 'node:stream/consumers';
+import { describeError } from '../base/errors.ts';
+import type { Output } from './check_print.ts';
+import type { InjectOptions } from './inject/container.ts';
+import { injectManifests } from './inject/manifest.ts';
+
+/** What `outrigger inject` was asked. */
+export interface InjectCommand {
+  readonly kind: 'inject';
+  /** `-`: standard input. */
+  readonly file: string;
+  /** Null: take the sidecar out. */
+  readonly options: InjectOptions | null;
+}
+
+/**
+ * The `inject` command: manifests in, manifests with the sidecar out on standard output; what was done with each on standard error.
+ * Resolves with the exit code: 1 when the file cannot be read or is no YAML, or holds no pod at all.
+ */
+export async function runInject(command: InjectCommand, output: Output): Promise<number> {
+  let text: string;
+  try {
+    text = command.file === '-' ? await readAll(process.stdin) : await readFile(command.file, 'utf8');
+  } catch (error) {
+    output.err(`cannot read ${command.file}: ${describeError(error)}\n`);
+    return 1;
+  }
+  const result = injectManifests(text, command.options);
+  if (result.kind === 'wrong') {
+    output.err(`${command.file}: ${result.message}\n  hint: ${result.hint}\n`);
+    return 1;
+  }
+  for (const { what, outcome, why } of result.done) output.err(`${what}: ${outcome}${why === null ? '' : `, ${why}`}\n`);
+  output.out(result.text);
+  if (result.done.some(({ outcome }) => outcome !== 'skipped')) return 0;
+  output.err(`${command.file} holds no pod\n  hint: give a Deployment, StatefulSet, DaemonSet, Job, CronJob, Rollout or Pod\n`);
+  return 1;
+}
