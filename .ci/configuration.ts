@@ -54,7 +54,7 @@ export function configurationMarkdown(): string {
   for (const [key, node] of sections.filter((section) => !plain.includes(section))) {
     const shown = key === 'discover' ? withoutKeysOf(node, root.properties?.services) : node;
     const more =
-      shown === node ? [] : ['Besides these, every key of a service but `instances`, for all that is found.', ''];
+      shown === node ? [] : ['Besides those below, every key of a service but `instances`, for all that is found.', ''];
     text.push('', `## \`${key}\``, '', ...about(node), ...more, ...writer.section(key, shown));
   }
   return `${text
@@ -124,7 +124,7 @@ function withoutKeysOf(node: SchemaNode, like: SchemaNode = {}): SchemaNode {
   const own = Object.entries(form.properties ?? {}).filter(
     ([key, inner]) => JSON.stringify(inner) !== JSON.stringify(other.properties?.[key]),
   );
-  return { ...form, properties: Object.fromEntries(own) };
+  return { ...node, anyOf: [{ ...form, properties: Object.fromEntries(own) }] };
 }
 
 function about(node: SchemaNode): string[] {

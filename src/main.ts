@@ -22,7 +22,7 @@ async function main(): Promise<number> {
     }
     case 'check': {
       const { runCheck } = await import('./cli/check.ts');
-      return runCheck(command.config, output, command.dial);
+      return runCheck(command.config, output, command);
     }
     case 'demo': {
       const { runDemo } = await import('./cli/demo.ts');
@@ -39,6 +39,29 @@ async function main(): Promise<number> {
     case 'inject': {
       const { runInject } = await import('./cli/inject.ts');
       return runInject(command, output);
+    }
+    case 'simulate': {
+      const { runSimulate } = await import('./cli/simulate.ts');
+      return runSimulate(command, output);
+    }
+    case 'explain': {
+      const { runExplain } = await import('./cli/explain.ts');
+      return runExplain(command, output);
+    }
+    case 'tap': {
+      const [{ runTap }, { stopSignal }] = await Promise.all([import('./cli/tap.ts'), import('./cli/terminal.ts')]);
+      return runTap(command, output, stopSignal());
+    }
+    case 'top': {
+      const [{ runTop }, { processTerminal, stopSignal }] = await Promise.all([
+        import('./cli/top.ts'),
+        import('./cli/terminal.ts'),
+      ]);
+      return runTop(command, output, processTerminal(), stopSignal());
+    }
+    case 'completions': {
+      const { runCompletions } = await import('./cli/completions.ts');
+      return runCompletions(command.shell, output);
     }
     case 'schema': {
       const { runSchema } = await import('./cli/schema.ts');

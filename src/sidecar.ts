@@ -1,7 +1,8 @@
 import { hostname } from 'node:os';
 import { extname } from 'node:path';
 import { startAdminServer } from './admin/admin_server.ts';
-import type { Readiness, ServiceView } from './admin/admin_view.ts';
+import type { AdminView, Readiness, ServiceView } from './admin/admin_view.ts';
+import type { GrpcServer, GrpcServerOptions } from './admin/grpc_server.ts';
 import type { HttpServer } from './admin/http_server.ts';
 import { startTelemetryServer } from './admin/telemetry_server.ts';
 import type { Clock } from './base/clock.ts';
@@ -14,13 +15,15 @@ import { CounterArena } from './control/counters.ts';
 import { EndpointErrors } from './control/endpoint_errors.ts';
 import { Explainer } from './control/explainer.ts';
 import { type FedService, Feed } from './control/feed.ts';
-import { Observation } from './control/observation.ts';
 import { FollowedServices } from './control/followed_services.ts';
 import { openInbound } from './control/inbound.ts';
+import { Journal } from './control/journal.ts';
+import { Observation } from './control/observation.ts';
+import { PolicyModules, policyModulesOf } from './control/policy_modules.ts';
 import type { RegistrationStatus } from './control/registration/registered_app.ts';
 import { type Registrations, startRegistrations } from './control/registration/registrations.ts';
-import { PolicyModules, policyModulesOf } from './control/policy_modules.ts';
-import { type ReloadReport, Reloader, type Reread } from './control/reloader.ts';
+import { Reloader, type ReloadReport, type Reread } from './control/reloader.ts';
+import { assertNotTaken } from './control/taken_port.ts';
 import { DataThreads } from './control/threads.ts';
 import { PROTOCOL_ERROR_TOKENS } from './http2/protocol_errors.ts';
 import type { FromDataThread, ToDataThread } from './model/snapshot.ts';
@@ -49,6 +52,8 @@ export interface Sidecar {
   /** Where others connect; null without `inbound`. */
   readonly inbound: string | null;
   readonly admin: string;
+  /** Null where the config names none. */
+  readonly adminGrpc: string | null;
   readonly telemetry: string;
   services(): readonly FedService[];
   /** Whether the registry of `discover` has been heard of; null for the others, and while its first answer is awaited. */
@@ -86,6 +91,9 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     sidecar: config.app.id ?? hostname(),
   });
   const secure = config.inbound === null ? config.secureListen : [...config.secureListen, config.inbound.listen];
+  if (config.workers > 1 && !config.reusePort) {
+    await assertNotTaken([...config.listen, ...secure.map(({ address }) => address)]);
+  }
   const threads: DataThreads = new DataThreads({
     entry: options.dataThread ?? new URL(`./dataplane/thread${extname(import.meta.url)}`, import.meta.url),
     listen: config.listen,
@@ -128,13 +136,23 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   });
   const certificates = await openCertificates(config, { clock, log, broadcast });
 
-  const services = new FollowedServices(config, { clock, log, feed, arena });
+  const journal = new Journal(clock);
+  const services = new FollowedServices(config, {
+    clock,
+    log,
+    feed,
+    arena,
+    changed: (change) => journal.membership(change),
+    health: (name, reports) => journal.health(name, reports, feed.get(name)?.instances),
+    trouble: (trouble) => journal.registry(trouble),
+  });
   if (config.inbound !== null) openInbound(config.inbound, feed, clock.now());
 
   function onEvent(thread: number, event: FromDataThread): void {
     switch (event.kind) {
       case 'log':
         log[event.level](event.message, event.fields);
+        if (event.turn !== undefined) journal.turned(event.turn);
         break;
       case 'endpoint_gone':
         feed.released(thread, event.counters);
@@ -168,12 +186,14 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
 
   function* serviceViews(): Iterable<ServiceView> {
     for (const service of feed.services()) {
-      const { name, settings, format } = service;
+      const { name, settings, format, counters, versions } = service;
       // The feed hears of changes only; the membership also of answers that changed nothing.
-      const { updatedAt, stale } = services.membership(name) ?? service;
+      const { updatedAt, stale, trouble } = services.membership(name) ?? service;
       const { registry, path, balance } = settings;
       const errorOf = (address: string): string | null => errors.get(name, address);
-      yield { name, registry, path, format, balance, updatedAt, stale, instances: service.instances.values(), errorOf };
+      const instances = service.instances.values();
+      const totals = { counters, versions };
+      yield { name, registry, path, format, balance, updatedAt, stale, trouble, instances, errorOf, totals };
     }
   }
 
@@ -201,7 +221,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   }
 
   let stopping: Promise<void> | null = null;
-  const servers: HttpServer[] = [];
+  const servers: (HttpServer | GrpcServer)[] = [];
   const stop = (): Promise<void> => {
     stopping ??= (async () => {
       // Before anything else: who finds the app from now on finds it gone, and who found it before is still served.
@@ -246,18 +266,22 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       log,
     });
     servers.push(telemetry);
+    const view: AdminView = {
+      counters: arena,
+      services: serviceViews,
+      registrations: () => registrations?.statuses() ?? [],
+      now: () => clock.now(),
+      journal,
+      explain: (request) => explainer.ask(request),
+      tap: (filter, told) => observation.tap(filter, told),
+      config: () => redact(config),
+    };
     const admin = await startAdminServer({
       listen: config.admin,
       reusePort: config.reusePort,
-      view: {
-        counters: arena,
-        services: serviceViews,
-        registrations: () => registrations?.statuses() ?? [],
-        now: () => clock.now(),
-        explain: (request) => explainer.ask(request),
-        tap: (filter, told) => observation.tap(filter, told),
-        config: () => redact(config),
-      },
+      clock,
+      version: options.version,
+      view,
       actions: {
         setLogLevel: (level) => log.setLevel(level),
         drain: () => threads.drain(config.drainGraceMs),
@@ -267,12 +291,15 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       log,
     });
     servers.push(admin);
+    const adminGrpc = await openAdminGrpc(config, { view, readiness, clock });
+    if (adminGrpc !== null) servers.push(adminGrpc);
     const listen = await listening;
     // Last: what cannot start must not have been found by anybody.
     registrations = startRegistrations(config.register, { clock, log, registries: config.registries });
     const registered = registrations;
     if (options.reread !== undefined) {
-      reloader = new Reloader(config.file, { clock, log, read: options.reread, apply: take });
+      const told = (report: ReloadReport): void => journal.reloaded(report);
+      reloader = new Reloader(config.file, { clock, log, read: options.reread, apply: take, told });
     }
     const secured = threads.secure;
     return {
@@ -280,6 +307,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       secureListen: secured.slice(0, config.secureListen.length),
       inbound: config.inbound === null ? null : (secured.at(-1) ?? null),
       admin: admin.address,
+      adminGrpc: adminGrpc?.address ?? null,
       telemetry: telemetry.address,
       services: () => [...feed.services()],
       contact: (registry) => services.contact(registry),
@@ -293,6 +321,17 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     await stop();
     throw error;
   }
+}
+
+/** Null when the config names no address. */
+async function openAdminGrpc(
+  { adminGrpc: listen }: Config,
+  deps: Omit<GrpcServerOptions, 'listen'>,
+): Promise<GrpcServer | null> {
+  if (listen === null) return null;
+  // Brought by those who need it.
+  const { startGrpcServer } = await import('./admin/grpc_server.ts');
+  return startGrpcServer({ listen, ...deps });
 }
 
 /** Null when nothing speaks TLS. Rejects with an OutriggerError that names the file that cannot be used. */

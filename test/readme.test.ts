@@ -5,6 +5,7 @@ import { parseCommandLine } from '../src/cli/args.ts';
 import { COMMANDS } from '../src/cli/flags.ts';
 import { findFormat, readRecord } from '../src/control/registries/records/formats.ts';
 import type { RecordFormat } from '../src/control/registries/records/record.ts';
+import { BALANCE_POLICIES } from '../src/model/balancing.ts';
 import { METRICS } from '../src/observe/metric_table.ts';
 import { configOf, loadText } from './config/load_text.ts';
 import { LIBRARY_RECORDS } from './control/registries/records/libraries.ts';
@@ -76,6 +77,10 @@ for (const [registry = '', records = '', lines = ''] of table('your registry')) 
   });
 }
 
+test('the README has a row for every policy', (t) => {
+  t.deepEqual(table('policy').map(([name]) => name).sort(), [...BALANCE_POLICIES].sort());
+});
+
 test('the README has a row for every format', (t) => {
   const rows = table('your registry').map(([, records = '']) => /\(([\w-]+)\)$/.exec(records)?.[1]);
   for (const { format } of LIBRARY_RECORDS) t.true(rows.includes(format), format);
@@ -87,12 +92,12 @@ test("the README's config for etcd is five lines", (t) => {
 });
 
 test("the README's command lines are understood", (t) => {
-  const lines = [...README.matchAll(/(?<=^|`)outrigger ((?:run|check|demo|services|register|schema|--)[^`\n]*)/gm)].map(
+  const lines = [...README.matchAll(/(?<=^|`)outrigger ((?:run|check|demo|services|explain|tap|top|register|schema|completions|--)[^`\n]*)/gm)].map(
     (match) => (match[1] as string).split(/ {2,}#/)[0] as string,
   );
   t.true(lines.length >= 6);
   for (const line of lines) {
-    const argv = line.split(' ').map((word) => word.replaceAll("'", ''));
+    const argv = (line.match(/'[^']*'|[^\s')]+/g) ?? []).map((word) => word.replaceAll("'", ''));
     t.not(parseCommandLine(argv, {}, '/').kind, 'usage', line);
   }
 });

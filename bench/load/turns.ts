@@ -76,10 +76,10 @@ function casts(context: Context, workload: RequestWorkload, peers: readonly Peer
   const { proxyCpu, loadCpu } = context;
   const tls = workload.secure ? benchCertificate(context) : null;
   const everywhere = proxyCpu === loadCpu ? proxyCpu : `${loadCpu},${proxyCpu}`;
-  const ours = workload.variants.map(({ name, workers, everywhere: all }) => ({
+  const ours = workload.variants.map(({ name, workers, everywhere: all, config = {} }) => ({
     name,
     peer: outrigger,
-    options: { workers, cpus: all ? everywhere : proxyCpu, tls },
+    options: { workers, config, cpus: all ? everywhere : proxyCpu, tls },
   }));
   const theirs = workload.withPeers
     ? peers.filter((peer) => peer.excluded(workload.id) === null && (!workload.secure || peer.terminatesTls === true))

@@ -115,3 +115,21 @@ const joinAndLeave = (times: number): void => {
   keep(service.endpoints.length);
 };
 measure(`one instance joins ${INSTANCES}, and leaves, each with the next picks; per change`, joinAndLeave, 2);
+
+/** The same of the policies whose pickers are more than a list: a picker is made anew for each change. */
+for (const balance of ['weighted_round_robin', 'least_request', 'ring_hash', 'maglev', 'orca'] as const) {
+  const service = new ServiceUpstream(
+    snapshot({ full: true, upsert: all, settings: { ...SETTINGS, balance } }),
+    context,
+  );
+  pickBoth(service);
+  measure(`${balance}: one of ${INSTANCES} instances leaves or joins, and the next picks`, (times) => {
+    for (let i = 0; i < times; i++) {
+      const gone = all[(turn >> 1) % INSTANCES] as EndpointRecord;
+      const change = turn++ & 1 ? { upsert: [gone] } : { remove: [gone.address] };
+      service.apply(snapshot({ ...change, settings: { ...SETTINGS, balance } }));
+      pickBoth(service);
+    }
+    keep(service.endpoints.length);
+  });
+}

@@ -1,30 +1,50 @@
+import { type Clock, systemClock } from '../base/clock.ts';
 import type { Log, LogLevel } from '../base/log.ts';
 import { LOG_LEVELS } from '../observe/log.ts';
 import type { AdminActions, AdminView } from './admin_view.ts';
 import { explainRequestOf } from './explain_request.ts';
 import { type HttpServer, startHttpServer } from './http_server.ts';
+import { Viewers } from './live/viewers.ts';
+import { pageAnswer } from './page/page.ts';
 import { redact } from './redact.ts';
 import { describeRegistrations } from './registrations_json.ts';
-import { type AdminRequest, index, json, RefusedRequest, type Route, text } from './router.ts';
+import { type AdminRequest, compactJson, index, json, RefusedRequest, type Route, text, title } from './router.ts';
 import { describeServices } from './services_json.ts';
+import { describeStats } from './stats_json.ts';
+import { tap } from './tap.ts';
 
 export interface AdminOptions {
   /** Usually `127.0.0.1:15000`: whoever reaches it may stop the sidecar. */
   readonly listen: string;
   readonly reusePort?: boolean;
+  /** The system's unless a test moves the time. */
+  readonly clock?: Clock;
+  /** The program's; shown by the page. */
+  readonly version?: string;
   readonly view: AdminView;
   readonly actions: AdminActions;
   readonly log: Log;
 }
 
 /** Starts the admin server. Rejects with an OutriggerError (`listen_failed`). */
-export function startAdminServer({ listen, reusePort, view, actions, log }: AdminOptions): Promise<HttpServer> {
+export function startAdminServer(options: AdminOptions): Promise<HttpServer> {
+  const { listen, reusePort, clock = systemClock, version = '', view, actions, log } = options;
+  const viewers = new Viewers({ view, clock, log, version, can: () => routes.map(title) });
   const routes: Route[] = [
     {
       method: 'GET',
       path: '/',
-      about: 'this list',
-      handle: () => text(200, `Outrigger\n\n${index(routes)}`),
+      about: 'this list; in a browser, the page that shows everything',
+      handle(request) {
+        if (/\btext\/html\b/i.test(String(request.headers.accept ?? ''))) return pageAnswer(request);
+        return { ...text(200, `Outrigger\n\n${index(routes)}`), headers: { vary: 'accept' } };
+      },
+    },
+    {
+      method: 'GET',
+      path: '/events',
+      about: 'services, counts and changes as they happen (server-sent events): what the page shows',
+      handle: () => viewers.answer(),
     },
     {
       method: 'GET',
@@ -43,6 +63,18 @@ export function startAdminServer({ listen, reusePort, view, actions, log }: Admi
       path: '/explain',
       about: 'why this instance? ?service=book&version=v2&path=/book.Book/Get&header=name:value',
       handle: async ({ query }) => json(200, await view.explain(explainRequestOf(query))),
+    },
+    {
+      method: 'GET',
+      path: '/tap',
+      about: 'requests as they end (server-sent events) ?service=&version=&instance=&method=&status=',
+      handle: ({ query }) => tap(view, query),
+    },
+    {
+      method: 'GET',
+      path: '/stats',
+      about: 'counts of services and instances since the start: look twice for rates',
+      handle: () => compactJson(describeStats(view)),
     },
     {
       method: 'GET',

@@ -1,7 +1,7 @@
 import type { LogLevel } from '../base/log.ts';
 import type { JournalReader } from '../control/journal.ts';
-import type { Range } from '../model/counters.ts';
 import type { ReloadReport } from '../control/reloader.ts';
+import type { Range } from '../model/counters.ts';
 import type { ExplainRequest, Explanation } from '../model/explain.ts';
 import type { RequestRecord, TapFilter } from '../model/observation.ts';
 import type { EndpointRecord, VersionRanges } from '../model/snapshot.ts';

@@ -18,7 +18,8 @@ export function explainRequestOf(query: URLSearchParams): ExplainRequest {
     throw new RefusedRequest(400, { error: 'bad_request', message, hint });
   };
   if (/[\0-\x20\x7f]/.test(service)) refuse(`service ${JSON.stringify(service)} cannot be an authority`);
-  if (!path.startsWith('/') || /[\0-\x20\x7f]/.test(path)) refuse(`path ${JSON.stringify(path)} does not start with "/"`);
+  if (!path.startsWith('/') || /[\0-\x20\x7f]/.test(path))
+    refuse(`path ${JSON.stringify(path)} does not start with "/"`);
   const headers: [string, string][] = version === null || version === '' ? [] : [['x-version', version]];
   for (const text of query.getAll('header')) {
     const match = HEADER.exec(text);

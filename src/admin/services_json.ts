@@ -33,7 +33,8 @@ export interface InstanceJson {
   readonly failures: number;
 }
 
-const FAILURES: readonly UpstreamResult[] = ['error', 'reset', 'closed', 'deadline'];
+/** What of an attempt is the instance's failure, or of the connection to it. */
+export const INSTANCE_FAILURES: readonly UpstreamResult[] = ['error', 'reset', 'closed', 'deadline'];
 
 /** What `GET /services` shows. Reads the shared counters, changes nothing. */
 export function describeServices(view: AdminView): ServiceJson[] {
@@ -62,7 +63,7 @@ function describeInstance(instance: EndpointRecord, error: string | null, counte
   for (const [index, result] of UPSTREAM_RESULTS.entries()) {
     const count = counters.sum(range, ENDPOINT.REQUESTS + index);
     requests += count;
-    if (FAILURES.includes(result)) failures += count;
+    if (INSTANCE_FAILURES.includes(result)) failures += count;
   }
   const state = instanceState(counters, range);
   const in_flight = counters.sum(range, ENDPOINT.IN_FLIGHT);

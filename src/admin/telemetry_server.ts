@@ -2,6 +2,7 @@ import { promisify } from 'node:util';
 import { constants, gzip } from 'node:zlib';
 import type { Log } from '../base/log.ts';
 import type { Exposition } from '../observe/exposition.ts';
+import { acceptsGzip } from './accept_encoding.ts';
 import type { Readiness } from './admin_view.ts';
 import { type HttpServer, startHttpServer } from './http_server.ts';
 import { type AdminRequest, type Answer, json, type Route, text } from './router.ts';
@@ -16,7 +17,13 @@ export interface TelemetryOptions {
 }
 
 /** Starts the server of `/metrics`, `/ready` and `/live`. Rejects with an OutriggerError (`listen_failed`). */
-export function startTelemetryServer({ listen, reusePort, metrics, readiness, log }: TelemetryOptions): Promise<HttpServer> {
+export function startTelemetryServer({
+  listen,
+  reusePort,
+  metrics,
+  readiness,
+  log,
+}: TelemetryOptions): Promise<HttpServer> {
   const routes: readonly Route[] = [
     {
       method: 'GET',
@@ -57,8 +64,7 @@ async function scrape(metrics: Exposition, request: AdminRequest): Promise<Answe
   const format = prefersOpenMetrics(String(request.headers.accept ?? '')) ? metrics.openMetrics : metrics;
   const body = await format.text();
   const plain: Answer = { status: 200, type: format.contentType, body, headers: { vary: 'accept, accept-encoding' } };
-  if (!/\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/i.test(String(request.headers['accept-encoding'] ?? '')))
-    return plain;
+  if (!acceptsGzip(request.headers['accept-encoding'])) return plain;
   const packed = await compress(body, { level: constants.Z_BEST_SPEED });
   return { ...plain, body: packed, headers: { ...plain.headers, 'content-encoding': 'gzip' } };
 }

@@ -3,23 +3,32 @@ import type { ConfigFlags } from '../config/overrides.ts';
 import type { ConfigRequest } from '../config/read.ts';
 import { didYouMean } from '../config/suggest.ts';
 import type { Env } from '../config/variables.ts';
-import { COMMANDS, type Command, FLAGS, type Flag, WORDS } from './flags.ts';
+import { type ExplainCommand, explainCommand } from './explain/command.ts';
+import { COMMANDS, type Command, FLAGS, type Flag, SHELLS, type Shell, WORDS } from './flags.ts';
 import { helpText } from './help.ts';
 import { injectCommand } from './inject/command.ts';
 import type { InjectCommand } from './inject.ts';
 import { ownVersion } from './own_version.ts';
 import { type RegisterCommand, registerCommand } from './register/command.ts';
 import { type ServicesCommand, servicesCommand } from './services/command.ts';
+import { type SimulateCommand, simulateCommand } from './simulate/command.ts';
+import { type TapCommand, tapCommand } from './tap/command.ts';
+import { type TopCommand, topCommand } from './top/command.ts';
 
 /** What the command line asks for. */
 export type ParsedCommand =
   /** `command` is what stands after `--`: the app to start and end with; null when there is none. */
   | { readonly kind: 'run'; readonly config: ConfigRequest; readonly command: readonly string[] | null }
-  | { readonly kind: 'check'; readonly config: ConfigRequest; readonly dial: boolean }
+  | { readonly kind: 'check'; readonly config: ConfigRequest; readonly dial: boolean; readonly json: boolean }
   | { readonly kind: 'demo'; readonly args: readonly string[] }
   | ServicesCommand
   | RegisterCommand
   | InjectCommand
+  | SimulateCommand
+  | ExplainCommand
+  | TapCommand
+  | TopCommand
+  | { readonly kind: 'completions'; readonly shell: Shell }
   | { readonly kind: 'schema' }
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'version' }
@@ -31,13 +40,9 @@ export type ParsedCommand =
  * @param argv without the program: `process.argv.slice(2)`
  */
 export function parseCommandLine(argv: readonly string[], env: Env, cwd: string): ParsedCommand {
-  const { tokens } = parseArgs({
-    args: [...argv],
-    options: Object.fromEntries(FLAGS.map((flag) => [flag.name, parseArgsOption(flag)])),
-    strict: false,
-    allowPositionals: true,
-    tokens: true,
-  });
+  // Which flags there are depends on the command, and which word the command is on the flags before it.
+  const first = tokensOf(argv, null);
+  const tokens = tokensOf(argv, first.find((token) => token.kind === 'positional')?.value ?? null);
   const terminator = tokens.find((token) => token.kind === 'option-terminator');
   const own = terminator ? tokens.filter((token) => token.index < terminator.index) : tokens;
   const positionals = own.flatMap((token) => (token.kind === 'positional' ? [token.value] : []));
@@ -54,11 +59,24 @@ export function parseCommandLine(argv: readonly string[], env: Env, cwd: string)
   }
   if (command === undefined) return unknownCommand(positionals[0] as string);
   if (values.has('help')) return { kind: 'help', text: helpText(positionals.length === 0 ? null : command) };
-  if (values.has('version')) return { kind: 'version' };
+  if (command === 'run' && values.has('version')) return { kind: 'version' };
   const stray = positionals[1 + (WORDS[command] ?? 0)];
   if (stray !== undefined) return unexpected(command, stray);
   const wrapped = terminator ? argv.slice(terminator.index + 1) : null;
   return toCommand(command, values, positionals.slice(1), wrapped, env, cwd);
+}
+
+/** With the flags of the command that is named like `word`, and those of the others where it has none of that name. */
+function tokensOf(argv: readonly string[], word: string | null) {
+  const own = FLAGS.filter(({ commands }) => commands.some((name) => name === word));
+  const flags = new Map([...FLAGS.toReversed(), ...own].map((flag) => [flag.name, parseArgsOption(flag)]));
+  return parseArgs({
+    args: [...argv],
+    options: Object.fromEntries(flags),
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  }).tokens;
 }
 
 function parseArgsOption(flag: Flag) {
@@ -90,7 +108,7 @@ interface OptionToken {
 function checkOption(command: Command, token: OptionToken, given: ReadonlyMap<string, unknown>): ParsedCommand | null {
   const { name, rawName, value } = token;
   const known = FLAGS.filter((flag) => flag.commands.includes(command));
-  const flag = FLAGS.find((candidate) => candidate.name === name);
+  const flag = [...known, ...FLAGS].find((candidate) => candidate.name === name);
   if (flag === undefined) {
     const names = known.map((candidate) => `--${candidate.name}`);
     return usage(
@@ -139,7 +157,7 @@ function toCommand(
     case 'run':
       return { kind: 'run', config, command: wrapped };
     case 'check':
-      return { kind: 'check', config, dial: values.has('dial') };
+      return { kind: 'check', config, dial: values.has('dial'), json: values.has('json') };
     case 'demo':
       return { kind: 'demo', args: values.has('keep') ? ['--keep'] : [] };
     case 'services':
@@ -148,6 +166,20 @@ function toCommand(
       return registerCommand(values, config, wrapped);
     case 'inject':
       return injectCommand(values, ownVersion());
+    case 'simulate':
+      return simulateCommand(values, config);
+    case 'explain':
+      return explainCommand(values, words[0] ?? null, config);
+    case 'tap':
+      return tapCommand(values, words[0] ?? null, config);
+    case 'top':
+      return topCommand(values, words[0] ?? null, config);
+    case 'completions': {
+      const shell = SHELLS.find((name) => name === words[0]);
+      const hint = `for example: outrigger completions ${SHELLS[0]}; there are: ${SHELLS.join(', ')}`;
+      if (shell === undefined) return usage('completions needs the name of a shell', hint);
+      return { kind: 'completions', shell };
+    }
     case 'schema':
       return { kind: 'schema' };
   }

@@ -1,37 +1,61 @@
 import type { Config, ServiceConfig } from '../config/config.ts';
+import { originText, type Problem } from '../config/problem.ts';
 import { type ConfigRequest, readConfig } from '../config/read.ts';
 import type { RegistryOptions } from '../config/registry_options.ts';
+import { Checklist } from './check/checklist.ts';
 import { type Output, problemsText } from './check_print.ts';
 
+export interface CheckOptions {
+  /** Also ask the registries, and connect to every instance. */
+  readonly dial: boolean;
+  /** For programs instead of people. */
+  readonly json: boolean;
+}
+
 /**
- * The `check` command: prints every problem of the config and of the certificates that it names, or what it means; with `dial` also how
- * connecting to every instance goes. Resolves with the exit code: 0, 2 for problems, 1 when an instance cannot be connected to.
+ * The `check` command: prints every problem of the config and of what it names (certificates, policies), or what it means; with `dial` also
+ * how it goes with the registries and with connecting to every instance. Resolves with the exit code: 0; 2 for problems of the config; 1 when
+ * something else is not as it should be.
  */
-export async function runCheck(request: ConfigRequest, output: Output, dial = false): Promise<number> {
+export async function runCheck(
+  request: ConfigRequest,
+  output: Output,
+  { dial, json }: CheckOptions = { dial: false, json: false },
+): Promise<number> {
+  const list = new Checklist(output, json);
   const result = await readConfig(request);
-  if (result.kind === 'problems') {
-    output.err(problemsText(result.problems, output.color));
-    return 2;
-  }
+  if (result.kind === 'problems') return refuse(result.problems, output, json);
   const { config } = result;
+  list.add({ what: 'config', of: '', ok: true, text: config.file ?? 'flags' });
   if (config.certificates.length > 0) {
     const { certificateProblems } = await import('./check_certificates.ts');
     const problems = await certificateProblems(config, Date.now());
-    if (problems.length > 0) {
-      output.err(problemsText(problems, output.color));
-      return 2;
-    }
+    if (problems.length > 0) return refuse(problems, output, json);
+    list.add({ what: 'certificates', of: '', ok: true, text: `${config.certificates.length} sets of files` });
   }
   const { policyProblems } = await import('./check_policies.ts');
   const faults = await policyProblems(config);
-  if (faults.length > 0) {
-    output.err(problemsText(faults, output.color));
-    return 2;
+  if (faults.length > 0) return refuse(faults, output, json);
+  if (!json) output.out(summary(config));
+  if (dial) {
+    const { dialAll } = await import('./check_dial.ts');
+    await dialAll(config, list);
   }
-  output.out(summary(config));
-  if (!dial) return 0;
-  const { dialAll } = await import('./check_dial.ts');
-  return (await dialAll(config, output)) === 0 ? 0 : 1;
+  if (dial || json) list.end();
+  return list.failed === 0 ? 0 : 1;
+}
+
+/** Problems of the config, each with its place. */
+function refuse(problems: readonly Problem[], output: Output, json: boolean): number {
+  if (!json) output.err(problemsText(problems, output.color));
+  else {
+    const checks = problems.map(({ at, key, message, hint }) => {
+      const of = [originText(at), key].filter((text) => text !== '').join(': ');
+      return { what: 'config', of, ok: false, text: message, details: [], hint };
+    });
+    output.out(`${JSON.stringify({ ok: false, checks }, null, 2)}\n`);
+  }
+  return 2;
 }
 
 function summary(config: Config): string {
@@ -54,7 +78,7 @@ function summary(config: Config): string {
   if (config.routing.defaultService !== null) rows.push(['default', config.routing.defaultService]);
   const width = Math.max(...rows.map(([label]) => label.length));
   const lines = rows.map(([label, text]) => `  ${label.padEnd(width)}  ${text}`);
-  return `${config.file ?? 'flags'}: fine\n${lines.join('\n')}\n`;
+  return `${lines.join('\n')}\n`;
 }
 
 function registryText(registry: RegistryOptions): string {

@@ -28,10 +28,12 @@ OUTRIGGER_LOG_LEVEL), which wins over the file. --etcd, --consul, --file and --s
     usage: 'outrigger check [flags]',
     summary: 'check a config, and say all that is wrong with it',
     text: `Prints every problem with its line, or what was understood; files of certificates are read, too. Starts nothing and connects to
-nothing, unless --dial asks for it: then every instance is connected to once, with TLS where the config says so.`,
+nothing, unless --dial asks for it: then the registries are asked, their records read, clocks compared, and every instance is
+connected to once, with TLS where the config says so: a tick or a cross for each, with a hint.`,
     examples: [
       'outrigger check --config outrigger.yaml',
       'outrigger check --config outrigger.yaml --dial',
+      'outrigger check --config outrigger.yaml --dial --json',
       'outrigger check --static book=127.0.0.1:50051',
     ],
   },
@@ -77,6 +79,55 @@ is passed on, comments are kept, and doing it twice changes nothing. It reads ou
       "outrigger inject -f deployment.yaml --etcd http://etcd:2379 --path '/services/{service}/'",
       'outrigger inject -f deployment.yaml --uninject',
     ],
+  },
+  simulate: {
+    usage: 'outrigger simulate [flags]',
+    summary: 'see how a policy spreads calls over a fleet that does not exist',
+    text: `Runs the policy, the subset, the zones and the outlier detection of a service of the config, in simulated time and without a
+socket, and prints how evenly calls and connections are spread, what one instance more or less moves, and how many calls hit
+instances that fail or are slow. An answer takes 10 ms on average, whatever the load. The same seed gives the same figures.`,
+    examples: [
+      'outrigger simulate --config outrigger.yaml',
+      'outrigger simulate --instances 10000 --calls 1000000 --fail 1% --slow 5%',
+      'outrigger simulate --service book --sidecars 500 --json',
+    ],
+  },
+  explain: {
+    usage: "outrigger explain SERVICE [-H 'NAME: VALUE']... [--method PATH] [--admin ADDRESS]",
+    summary: 'why this instance: what the sidecar would do with a request',
+    text: `Asks the running sidecar which service a request is for, how old its knowledge of the instances is, which of them each filter
+keeps and why it takes out the others, and whom the policy would choose, now and for the five requests after it. Nothing is sent.`,
+    examples: [
+      'outrigger explain book',
+      'outrigger explain book -H x-version:v2',
+      'outrigger explain book -H x-version:v2 -H x-user:ann --method /book.Book/Get --json',
+    ],
+  },
+  tap: {
+    usage: 'outrigger tap [SERVICE] [--version VERSION] [--status STATUS] [--instance HOST:PORT] [--method PATH]',
+    summary: 'see requests as they end',
+    text: `A line for each request that the running sidecar has served, as it ends: outcome, durations (total, and the sidecar's own part),
+who served it. With --json an object per line. What nobody looks at costs nothing; when there is more than the terminal can take,
+requests are left out and counted. Ctrl-C ends it.`,
+    examples: [
+      'outrigger tap',
+      'outrigger tap book --status errors',
+      'outrigger tap book --version v2 --method /book.Book/Get --json',
+    ],
+  },
+  top: {
+    usage: 'outrigger top [SERVICE] [--interval DURATION] [--sort KEY] [--admin ADDRESS]',
+    summary: 'requests, errors and latencies per service and instance, live',
+    text: `On a terminal a table that is drawn anew at each interval; keys change what it is sorted by (the first line says which), q
+ends it. Elsewhere, and with --json, what happened in one interval. p50 and p99 are estimated within the buckets of the metrics.`,
+    examples: ['outrigger top', 'outrigger top book --interval 5s --sort p99', 'outrigger top --json'],
+  },
+  completions: {
+    usage: 'outrigger completions bash|zsh|fish',
+    summary: 'print a script that completes command lines',
+    text: `Commands and flags for a shell. In bash: source <(outrigger completions bash); in zsh the same, after compinit; in fish:
+outrigger completions fish | source.`,
+    examples: ['outrigger completions bash', 'outrigger completions zsh', 'outrigger completions fish'],
   },
   schema: {
     usage: 'outrigger schema',

@@ -31,9 +31,12 @@ export async function runInject(command: InjectCommand, output: Output): Promise
     output.err(`${command.file}: ${result.message}\n  hint: ${result.hint}\n`);
     return 1;
   }
-  for (const { what, outcome, why } of result.done) output.err(`${what}: ${outcome}${why === null ? '' : `, ${why}`}\n`);
+  for (const { what, outcome, why } of result.done)
+    output.err(`${what}: ${outcome}${why === null ? '' : `, ${why}`}\n`);
   output.out(result.text);
   if (result.done.some(({ outcome }) => outcome !== 'skipped')) return 0;
-  output.err(`${command.file} holds no pod\n  hint: give a Deployment, StatefulSet, DaemonSet, Job, CronJob, Rollout or Pod\n`);
+  output.err(
+    `nothing in ${command.file} takes the sidecar\n  hint: give a Deployment, StatefulSet, DaemonSet, Job, CronJob, Rollout or Pod\n`,
+  );
   return 1;
 }

@@ -18,6 +18,9 @@ export function checkRegistry(tree: Tree, registry: readonly Step[], report: Rep
       return checkZookeeper(tree, registry, report);
     case 'eureka':
       return checkEureka(tree, registry, report);
+    default:
+      // The others have nothing to contradict, and what is no type at all is for the schema to report.
+      return;
   }
 }
 

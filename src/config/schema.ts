@@ -92,7 +92,7 @@ export const configSchema = z.strictObject({
     .describe('The services by name: what the app puts into the authority.'),
   discover: discoverSchema
     .nullable()
-    .default(null)
+    .prefault(null)
     .describe('Names that are met for the first time are looked up here; null: only the services above are known.'),
   default_service: text('the name of a service, or null')
     .nullable()

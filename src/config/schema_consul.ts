@@ -24,7 +24,7 @@ const tls = z.strictObject({
       'PEM file with the authorities to trust. Without it those that come with Node: enough for public certificates.',
     ),
   cert: text().optional().describe('PEM file with the certificate to show to Consul; needs `key`.'),
-  key: text().optional().describe('PEM file with the private key of `cert`.'),
+  key: text().optional().describe('PEM file with the private key; needs `cert`.'),
   server_name: text()
     .optional()
     .describe('The name that the certificate is for, such as server.dc1.consul; without it the host of `address`.'),
@@ -44,13 +44,19 @@ export const consulKeys = {
   token_file: text()
     .optional()
     .describe(
-      'File with the ACL token, read again before each question, so that it may change. Relative to the config.',
+      'In place of `token`: a file with it, read again before each question, so that it may change. Relative to the config.',
     ),
   datacenter: text()
     .optional()
     .describe('Where to look when a path names no `dc`. Without it the datacenter of the agent.'),
-  namespace: text().optional().describe('Where to look when a path names no `ns` (Consul Enterprise).'),
-  partition: text().optional().describe('Where to look when a path names no `partition` (Consul Enterprise).'),
+  namespace: text()
+    .optional()
+    .describe('Where to look when a path names no `ns` (Consul Enterprise). Without it the namespace of the agent.'),
+  partition: text()
+    .optional()
+    .describe(
+      'Where to look when a path names no `partition` (Consul Enterprise). Without it the partition of the agent.',
+    ),
   health: z
     .enum(CONSUL_HEALTH)
     .default('passing')

@@ -39,7 +39,7 @@ export const eureka = z.strictObject({
     .string()
     .meta({ writeOnly: true })
     .optional()
-    .describe('Password of `username`. Best taken from a variable of the environment. Never shown.'),
+    .describe('Password; needs `username`. Best taken from a variable of the environment. Never shown.'),
   interval: duration(100)
     .prefault('10s')
     .describe(

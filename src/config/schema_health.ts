@@ -15,8 +15,8 @@ const check = {
     .string({ error: 'a path that starts with "/"' })
     .regex(/^\/[\x21-\x7e]*$/, { error: 'a path that starts with "/"' })
     .optional()
-    .describe('GET this path over HTTP/1.1: well with a status from 200 to 399.'),
-  tcp: z.literal(true).optional().describe('true: well when a connection can be made.'),
+    .describe('GET this path over HTTP/1.1: well with a status from 200 to 399. In place of `grpc`.'),
+  tcp: z.literal(true).optional().describe('true: well when a connection can be made. In place of `grpc`.'),
 };
 
 /** `rise` by default: how many good answers bring an instance back. */

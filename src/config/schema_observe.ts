@@ -37,7 +37,7 @@ export const tracingSchema = z.strictObject({
     .superRefine((value, context) => {
       const url = URL.canParse(value) ? new URL(value) : null;
       if (url !== null && /^https?:$/.test(url.protocol) && url.search === '' && url.hash === '') return;
-      const hint = url === null || /^[\w.-]+:$/.test(url.protocol) ? `say the scheme, too: http://${value}` : null;
+      const hint = value.includes('://') ? null : `say the scheme, too: http://${value}`;
       context.addIssue({ code: 'custom', message: OTLP_URL, params: { hint } });
     })
     .describe('Where a collector takes OTLP over HTTP; /v1/traces is added unless it stands there.'),

@@ -21,7 +21,7 @@ const etcd = z.strictObject({
     .string()
     .meta({ writeOnly: true })
     .optional()
-    .describe('Password of `username`. Best taken from a variable of the environment. Never shown.'),
+    .describe('Password; needs `username`. Best taken from a variable of the environment. Never shown.'),
   tls: tls.optional().describe('For https endpoints; relative files are looked up beside the config.'),
   empty_protection: emptyProtection,
 });

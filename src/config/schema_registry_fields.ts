@@ -9,7 +9,7 @@ export const tls = z.strictObject({
       'PEM file with the authorities to trust. Without it those that come with Node: enough for public certificates.',
     ),
   cert: text().optional().describe('PEM file with the certificate to show to the registry; needs `key`.'),
-  key: text().optional().describe('PEM file with the private key of `cert`.'),
+  key: text().optional().describe('PEM file with the private key; needs `cert`.'),
 });
 
 export const emptyProtection = z

@@ -162,8 +162,8 @@ export const resilience = {
     .union([z.literal('off'), outlier])
     .prefault({})
     .describe(
-      'Instances that keep failing are left out for a while, judged by the answers to ordinary requests. `off`: never. Then one real ' +
-        'request probes whether it is well again.',
+      'Instances that keep failing are left out for a while, judged by the answers to ordinary requests; then one real request ' +
+        'probes whether they are well again. `off`: never.',
     ),
   panic_threshold: share(0)
     .prefault('50%')

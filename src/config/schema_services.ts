@@ -58,8 +58,11 @@ const tuning = {
   balance: balance
     .default('round_robin')
     .describe(
-      'How an instance is picked for each request: by the name of a policy, or by a module of your own (a path that ends in .js, .mjs or ' +
-        '.ts, relative to the config), which is loaded again when it changes.',
+      'How an instance is picked for each request. round_robin: in turn. random: by chance. weighted_round_robin, weighted_random: the ' +
+        'same by weight. pick_first: always the one of the greatest weight, while it lasts. least_request: of two drawn by chance the one ' +
+        'with fewer requests under way for its weight. peak_ewma: of two the one with the lower latency, failures counted as slow. ' +
+        'ring_hash, maglev: by `hash_on`. orca: in turn, by the load that instances report. Or a module of your own (a path that ends in ' +
+        '.js, .mjs or .ts, relative to the config), which is loaded again when it changes.',
     ),
   version: versionSchema.describe('Which instances a request may go to.'),
   ...routingKeys,

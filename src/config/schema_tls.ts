@@ -22,7 +22,7 @@ export const upstreamTls = z
         `PEM file with the authorities to trust. ${FOLLOWED} Without it those that come with Node: enough for public certificates.`,
       ),
     cert: text().optional().describe(`PEM file with the certificate to show to instances; needs \`key\`. ${FOLLOWED}`),
-    key: text().optional().describe(`PEM file with the private key of \`cert\`, not encrypted. ${FOLLOWED}`),
+    key: text().optional().describe(`PEM file with the private key, not encrypted; needs \`cert\`. ${FOLLOWED}`),
     server_name: text('a host name, or null')
       .nullable()
       .default(null)

@@ -30,7 +30,7 @@ export const zookeeper = z.strictObject({
     .string()
     .meta({ writeOnly: true })
     .optional()
-    .describe('Password of `username`. Best taken from a variable of the environment. Never shown.'),
+    .describe('Password; needs `username`. Best taken from a variable of the environment. Never shown.'),
   session_timeout: duration(1_000)
     .prefault('10s')
     .describe(

@@ -1,6 +1,8 @@
 import type { Clock } from '../base/clock.ts';
 import type { EndpointRecord, EndpointTurn, EndpointTurnEvent, HealthReport } from '../model/snapshot.ts';
 import type { ClusterChange } from './cluster/cluster.ts';
+import type { TroubleListener } from './cluster/trouble_log.ts';
+import type { ReloadReport } from './reloader.ts';
 
 /**
  * What can happen: an instance joined, changed its record or left (registry); was ejected, lost its connection, cannot be reached, or is
@@ -128,6 +130,19 @@ export class Journal implements JournalReader {
       if (this.#out.size > MOST_OUT) this.#out.delete(this.#out.values().next().value as string);
     } else if (!this.#out.delete(key)) return;
     this.add({ kind, service, instances: [address], detail: detail || null });
+  }
+
+  /** A registry does not answer as it should, or does again. */
+  registry({ registry, error, over }: Parameters<TroubleListener>[0]): void {
+    this.add({ kind: over ? 'registry_back' : 'registry_trouble', registry, detail: over ? null : error.message });
+  }
+
+  /** A config was read again. */
+  reloaded({ result, changed, restart, problems }: ReloadReport): void {
+    if (result === 'unchanged' && restart.length === 0) return;
+    const waits = restart.length === 0 ? [] : [`needs a restart: ${restart.join(', ')}`];
+    const detail = [changed.join(', '), ...waits, ...problems].filter((text) => text !== '').join('; ');
+    this.add({ kind: result === 'rejected' ? 'reload_rejected' : 'reloaded', detail });
   }
 
   /** Active checks tell of instances; `before` holds them as they were. */

@@ -133,7 +133,8 @@ export class Observation {
       dropped: (lines) => {
         this.#dropped.access_log += lines;
       },
-      failed: (reason) => log.error('The access log cannot be written: lines are lost.', { file: file ?? 'stdout', reason }),
+      failed: (reason) =>
+        log.error('The access log cannot be written: lines are lost.', { file: file ?? 'stdout', reason }),
     });
     this.#writer.write(text, lines);
   }

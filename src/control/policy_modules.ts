@@ -85,7 +85,8 @@ export class PolicyModules {
 export function policyModulesOf(config: Config): Set<ModulePath> {
   const paths = new Set<ModulePath>();
   const add = (settings: ServiceSettings): void => {
-    for (const { balance } of [settings, ...Object.values(settings.methods)]) if (isModulePath(balance)) paths.add(balance);
+    for (const { balance } of [settings, ...Object.values(settings.methods)])
+      if (isModulePath(balance)) paths.add(balance);
   };
   for (const { settings } of config.services.values()) add(settings);
   if (config.discover !== null) add(config.discover.settings);

@@ -31,6 +31,8 @@ export interface ReloaderDeps {
   /** Reads the config in the way that the start did. May reject: then nothing changes. */
   readonly read: () => Promise<Reread>;
   readonly apply: (config: Config) => Promise<ReloadOutcome>;
+  /** Told of each reload that is news, as the log is. */
+  readonly told?: (report: ReloadReport) => void;
 }
 
 /**
@@ -89,12 +91,13 @@ export class Reloader {
       problems = [describeError(error)];
     }
     const text = problems.join('\n');
+    const report: ReloadReport = { result: 'rejected', changed: [], restart: [], problems };
     if (by !== 'file' || text !== this.#told) {
-      this.#count('rejected');
+      this.#count(report);
       log.error('The config cannot be taken over: the one before stays in force.', { by, problems: text });
     }
     this.#told = text;
-    return { result: 'rejected', changed: [], restart: [], problems };
+    return report;
   }
 
   #took(by: string, changed: readonly string[], restart: readonly string[]): ReloadReport {
@@ -104,16 +107,18 @@ export class Reloader {
     const news = changed.length > 0 || waits !== this.#told;
     this.#told = waits;
     const result = changed.length > 0 ? 'applied' : 'unchanged';
+    const report: ReloadReport = { result, changed, restart, problems: [] };
     if (by !== 'file' || news) {
-      this.#count(result);
+      this.#count(report);
       const fields = { by, changed: changed.join(', ') || undefined, needs_restart: waits || undefined };
       if (waits !== '') log.warn('The config was read again; some of it needs a restart.', fields);
       else log.info(changed.length > 0 ? 'The config was taken over.' : 'The config has not changed.', fields);
     }
-    return { result, changed, restart, problems: [] };
+    return report;
   }
 
-  #count(result: ReloadResult): void {
-    (this.counts as Record<ReloadResult, number>)[result]++;
+  #count(report: ReloadReport): void {
+    (this.counts as Record<ReloadResult, number>)[report.result]++;
+    this.#deps.told?.(report);
   }
 }

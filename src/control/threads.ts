@@ -9,7 +9,8 @@ import type { CounterArena } from './counters.ts';
 /** What a new data thread is told besides what the threads themselves know. */
 export type ThreadState = Pick<
   DataThreadStart,
-  'routing' | 'discoverSettings' | 'services' | 'clients' | 'tls' | 'zone' | 'policyModules' | 'observe'>;
+  'routing' | 'discoverSettings' | 'services' | 'clients' | 'tls' | 'zone' | 'policyModules' | 'observe'
+>;
 
 export interface ThreadsOptions {
   /** The module that a data thread runs. */
@@ -233,7 +234,8 @@ function threadFailed(index: number, reason: string): OutriggerError {
   });
 }
 
-function listenFailed(address: string, code: string, message: string): OutriggerError {
+/** What becomes of an address that cannot be listened on; `code` and `message` are the system's. */
+export function listenFailed(address: string, code: string, message: string): OutriggerError {
   const port = /:(\d+)$/.exec(address)?.[1];
   const change = 'choose another address with "listen" (--listen)';
   const words: Record<string, string> = {

@@ -84,7 +84,7 @@ const COMMON = {
   streamWindow: 256 * 1024,
   connectionWindow: 16 * 1024 * 1024,
   maxHeaderListSize: 64 * 1024,
-  maxHeldHeaders: 32 * 1024 * 1024,
+  maxHeldHeaders: 16 * 1024 * 1024,
   maxHeaderBlock: 64 * 1024,
   maxContinuations: 8,
   headerTableSize: 4096,

@@ -15,6 +15,8 @@ import { readSettings } from './settings.ts';
 import type { Stream } from './streams/stream.ts';
 
 const now = (): number => performance.now();
+/** Resets that a header list beyond the limit counts as: it has to be decoded to its end. */
+const TOO_LARGE_COST = 10;
 /** A stream that its client resets sooner than this after it was opened, in milliseconds, counts as a rapid reset (CVE-2023-44487). */
 const RAPID_RESET = 100;
 
@@ -298,7 +300,7 @@ export class Receiver implements FrameSink {
     }
     if (list.tooLarge) {
       connection.rejectTooLarge(streamId, endStream);
-      return this.#spendReset();
+      return this.#spendReset(TOO_LARGE_COST);
     }
     const head = messageHead(list, 'request');
     if (head.error !== null) return this.#rejectStreamId(streamId, ERROR.PROTOCOL_ERROR, head.error);
@@ -515,7 +517,7 @@ export class Receiver implements FrameSink {
     return false;
   }
 
-  #spendReset(): void {
-    if (!this.#resets.take(this.#time())) this.#connection.fail(ERROR.ENHANCE_YOUR_CALM, 'reset_flood');
+  #spendReset(cost = 1): void {
+    if (!this.#resets.take(this.#time(), cost)) this.#connection.fail(ERROR.ENHANCE_YOUR_CALM, 'reset_flood');
   }
 }

@@ -58,9 +58,7 @@ function openRegistry(
   contentType: typeof CONTENT_TYPE | typeof OPEN_METRICS,
 ): Registry {
   // The registry alone: the whole package takes a tenth of a second to load, and nothing else of it is used.
-  const Registry = createRequire(import.meta.url)('prom-client/lib/registry.js') as new (
-    type: string,
-  ) => Registry;
+  const Registry = createRequire(import.meta.url)('prom-client/lib/registry.js') as new (type: string) => Registry;
   const registry = new Registry(contentType);
   for (const name of Object.keys(METRICS) as MetricName[]) {
     registry.registerMetric(metric(name, collectors, view, contentType === OPEN_METRICS));

@@ -1,6 +1,6 @@
 import type { Range } from '../model/counters.ts';
-import type { Exemplar } from './exemplars.ts';
 import type { EndpointRecord, VersionRanges } from '../model/snapshot.ts';
+import type { Exemplar } from './exemplars.ts';
 
 /** Reads the counters that the data threads write. Values are those of the moment of the call. */
 export interface CounterReader {

@@ -40,12 +40,14 @@ async function start(t: ExecutionContext, overrides: Partial<AdminActions & Admi
     ],
     now: () => NOW,
     explain: async (request) => ({ ...EXPLANATION, service: request.authority, routed: JSON.stringify(request) }),
+    tap: () => () => {},
     config: () => ({ registries: { main: { endpoints: ['http://root:hunter2@127.0.0.1:2379'], token: 'hunter2' } } }),
     ...overrides,
   };
   const actions: AdminActions = {
     setLogLevel: (level) => done.push(`level ${level}`),
     drain: () => void done.push('drain'),
+    reload: async () => ({ result: 'rejected', changed: [], restart: [], problems: ['c.yaml:1:1: no'] }),
     shutdown: () => void done.push('shutdown'),
     ...overrides,
   };
@@ -71,10 +73,14 @@ const EXPLANATION: Explanation = {
 
 const ROUTES = [
   'GET /',
+  'GET /events',
   'GET /services',
   'GET /registrations',
   'GET /explain',
+  'GET /tap',
+  'GET /stats',
   'GET /config',
+  'POST /reload',
   'POST /log-level',
   'POST /drain',
   'POST /shutdown',
@@ -119,6 +125,13 @@ test('/services tells each service and instance under the promised names', async
       ],
     },
   ]);
+});
+
+test('POST /reload says what became of it, and answers 422 for a config that is refused', async (t) => {
+  const { address } = await start(t);
+  const { status, text } = await ask(address, '/reload', { method: 'POST' });
+  t.is(status, 422);
+  t.deepEqual(JSON.parse(text).problems, ['c.yaml:1:1: no']);
 });
 
 test('/explain asks a data thread about a request that is described in the query', async (t) => {

@@ -26,7 +26,8 @@ function viewOf(counters: CounterArena, range: Range, overrides: Partial<Service
     ...overrides,
   };
   const explain = () => Promise.reject(new Error('nobody asks'));
-  return { counters, services: () => [service], now: () => 10_000, explain, config: () => null };
+  const tap = () => null;
+  return { counters, services: () => [service], now: () => 10_000, explain, tap, config: () => null };
 }
 
 test('counts are added up over the data threads, and the best state is told', (t) => {

@@ -73,15 +73,28 @@ test('nothing else is told or done there, and any host name may ask: probes come
 
 test('metrics that cannot be read are a 500, and the next scrape is served', async (t) => {
   let fails = true;
-  const metrics: Exposition = {
-    contentType: 'text/plain',
-    text: async () => {
-      if (fails) throw new Error('no counters');
-      return 'a 1\n';
-    },
+  const text = async (): Promise<string> => {
+    if (fails) throw new Error('no counters');
+    return 'a 1\n';
   };
+  const format = { contentType: 'text/plain', text };
+  const metrics: Exposition = { ...format, openMetrics: format };
   const address = await start(t, { metrics });
   t.is((await ask(address, '/metrics')).status, 500);
   fails = false;
   t.is((await ask(address, '/metrics')).text, 'a 1\n');
 });
+
+for (const [accept, open] of [
+  ['application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.5,*/*;q=0.1', true],
+  ['application/openmetrics-text', true],
+  ['text/plain, application/openmetrics-text;q=0.3', false],
+  ['application/openmetrics-text;q=0', false],
+  ['*/*', false],
+] as const) {
+  test(`/metrics is ${open ? 'OpenMetrics' : "Prometheus' text"} for Accept: ${accept}`, async (t) => {
+    const { headers, text } = await ask(await start(t), '/metrics', { headers: { accept } });
+    t.is(headers['content-type']?.startsWith('application/openmetrics-text'), open);
+    t.is(text.endsWith('# EOF\n'), open);
+  });
+}

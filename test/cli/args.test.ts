@@ -14,7 +14,7 @@ test('run is what happens without a command', (t) => {
 });
 
 test('flags may stand before and after the command, with "=" or without', (t) => {
-  const expected = { kind: 'check', config: config('a.yaml', { workers: '2' }), dial: false };
+  const expected = { kind: 'check', config: config('a.yaml', { workers: '2' }), dial: false, json: false };
   t.deepEqual<unknown, unknown>(parse('check', '--config', 'a.yaml', '--workers=2'), expected);
   t.deepEqual<unknown, unknown>(parse('--config=a.yaml', 'check', '--workers', '2'), expected);
   t.like(parse('check', '--dial'), { kind: 'check', dial: true });

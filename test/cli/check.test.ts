@@ -103,7 +103,7 @@ default_service: user
   t.is(err, '');
   t.is(
     out,
-    `${name}: fine
+    `✓ config        ${name}
   listen     127.0.0.1:15001
   admin      127.0.0.1:15000
   telemetry  0.0.0.0:15020

@@ -114,3 +114,20 @@ test('what is no YAML is said to be none, and nothing else happens', (t) => {
   const result = injectManifests('kind: [', OPTIONS);
   t.is(result.kind, 'wrong');
 });
+
+test('a plain sidecar lives longer than the app, by a command that old clusters know', (t) => {
+  const { spec } = inject(DEPLOYMENT, { ...OPTIONS, mode: 'plain' }).objects[0].spec.template;
+  t.deepEqual(spec.containers[1].lifecycle, { preStop: { exec: { command: ['sleep', '5'] } } });
+});
+
+for (const kind of ['Job', 'CronJob']) {
+  test(`a ${kind} gets no plain sidecar, since it would never be complete, and is told so`, (t) => {
+    const pod = 'template: { spec: { containers: [ { name: app, image: a } ] } }';
+    const spec = kind === 'Job' ? pod : `jobTemplate: { spec: { ${pod} } }`;
+    const text = `{ kind: ${kind}, metadata: { name: x }, spec: { ${spec} } }\n`;
+    const { done, text: after } = inject(text, { ...OPTIONS, mode: 'plain' });
+    t.is(after, text);
+    t.is(done[0]?.outcome, 'skipped');
+    t.regex(done[0]?.why ?? '', /native/);
+  });
+}

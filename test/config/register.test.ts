@@ -61,7 +61,7 @@ test('a registration that cannot be is refused, and the problem says what to do'
   t.deepEqual(register('{ service: app, address: "127.0.0.1:1", allow_loopback: true }'), []);
   t.deepEqual(register('{ service: app, address: "127.0.0.1:1" }', ETCD.replace('10.0.0.1', 'localhost')), []);
   t.deepEqual(register('{ service: app, port: 1, ttl: 5s }'), [
-    'register[0].ttl: expected a duration such as 250ms, 3s, 5m or 1h, and at least 10000ms, found "5s"',
+    'register[0].ttl: expected a duration such as 250ms, 3s, 5m or 1h, and at least 10s, found "5s"',
   ]);
   t.deepEqual(register('{ service: app, port: 1, registry: here }', TWO), [
     'register[0].registry: the registry "here" is of type static: Outrigger does not register there -> name a registry of type etcd or consul',

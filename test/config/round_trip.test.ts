@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import fc from 'fast-check';
+import * as z from 'zod';
 import type { Config } from '../../src/config/config.ts';
 import { readConfig } from '../../src/config/read.ts';
 import { redact } from '../../src/config/redact.ts';
@@ -31,8 +32,14 @@ for (const name of readdirSync(DIRECTORY).filter((name) => name !== 'instances.y
   test(`what is shown of config/${name} is the same config`, async (t) => {
     const config = configOf(await readConfig({ file: `${DIRECTORY}${name}`, flags: {}, env: {}, cwd: '/' }));
     t.deepEqual(comparable(shownAgain(config)), comparable(config));
+    const { file, ...shown } = redact(config);
+    t.is(file, `${DIRECTORY}${name}`);
+    t.true(schema.safeParse(JSON.parse(JSON.stringify(shown))).success, 'the JSON Schema takes it, too');
   });
 }
+
+/** What an editor does with the schema that `outrigger schema` prints. */
+const schema = z.fromJSONSchema(CONFIG_SCHEMA as Parameters<typeof z.fromJSONSchema>[0]);
 
 /** A config in which a value for one key can stand. */
 type Around = (value: unknown) => object;
@@ -101,7 +108,7 @@ for (const [where, node, key, around] of places()) {
         deepStrictEqual(shown, comparable(result.config));
         if (JSON.stringify(value) !== JSON.stringify(node.default)) different++;
       }),
-      { numRuns: where.startsWith('registries.') ? 200 : 25, seed: 1 },
+      { numRuns: where.startsWith('registries.') ? 150 : 20, seed: 1 },
     );
     t.true(loaded >= 3, `only ${loaded} values make a config: give ${key} better ones in schema_values.ts`);
     t.true(different > 0 || where === 'registries.static');

@@ -53,6 +53,7 @@ const TEXTS: Readonly<Record<string, readonly string[]>> = {
   listen: ['h:4', '[::1]:0', 'unix:/run/o.sock'],
   address: ['http://10.0.0.9:5', '10.0.0.9:5', 'unix:/run/i.sock'],
   admin: ['h:4', 'unix:/run/a.sock'],
+  otlp: ['http://h:4318', 'https://i/v1/traces'],
   admin_grpc: ['h:4', 'unix:/run/a.sock'],
   telemetry: ['h:4', '[::]:0'],
   forward: ['h:4', 'unix:/run/app.sock'],

@@ -42,7 +42,7 @@ function setUp(t: ExecutionContext, workers = 1) {
     received,
     script,
     launched,
-    crash: (thread: number) => threads.send(thread, { kind: 'routing', routing: routing() }),
+    crash: (thread: number) => threads.send(thread, { kind: 'routing', routing: routing(), discoverSettings: null }),
     delays: () => log.lines.filter(({ level }) => level === 'error').map(({ fields }) => fields.delay_ms),
   };
 }

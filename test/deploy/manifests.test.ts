@@ -1,58 +1,77 @@
-import { readFileSync } from 'node:fs';
 import test from 'ava';
-import { parseAllDocuments } from 'yaml';
-import { loadConfig } from '../../src/config/load.ts';
+import type { InjectOptions } from '../../src/cli/inject/container.ts';
+import { sidecarContainer } from '../../src/cli/inject/container.ts';
+import { injectManifests } from '../../src/cli/inject/manifest.ts';
+import { configIn, deployed, type Manifest, manifestsOf, missingIn } from './manifest.ts';
 
-const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+const IMAGE = 'outrigger:0.1.0';
+const OPTIONS: InjectOptions = { image: IMAGE, configMap: 'outrigger', args: [], mode: 'native' };
 
-// biome-ignore lint/suspicious/noExplicitAny: manifests are taken as they are
-const [configMap, deployment] = parseAllDocuments(read('deploy/kubernetes/sidecar.yaml')).map((d) => d.toJS() as any);
-const sidecar = deployment.spec.template.spec.initContainers[0];
-
-function manifestConfig() {
-  const text: string = configMap.data['outrigger.yaml'];
-  const loaded = loadConfig({
-    file: { name: 'outrigger.yaml', text, directory: '/etc/outrigger' },
-    flags: {},
-    env: {},
-    cwd: '/',
+for (const file of ['sidecar', 'plain', 'rbac', 'network-policy', 'monitoring']) {
+  test(`kubernetes/${file}.yaml: every object has the fields that the API server insists on`, (t) => {
+    const objects = manifestsOf(deployed(`kubernetes/${file}.yaml`));
+    t.true(objects.length > 0);
+    for (const object of objects) t.deepEqual(missingIn(object), [], `${object.kind}/${object.metadata?.name}`);
   });
-  if (loaded.kind !== 'config') throw new Error(JSON.stringify(loaded.problems));
-  return loaded.config;
 }
 
-test('the config in the Kubernetes manifest is one that the program loads', (t) => {
-  t.is(manifestConfig().registries.get('main')?.type, 'etcd');
-});
+for (const mode of ['native', 'plain'] as const) {
+  const file = mode === 'native' ? 'sidecar' : 'plain';
+  const [configMap, deployment] = manifestsOf(deployed(`kubernetes/${file}.yaml`));
+  const pod = deployment.spec.template.spec;
+  const sidecar = (mode === 'native' ? pod.initContainers[0] : pod.containers[1]) as Manifest;
 
-test('the probes of the manifest ask the telemetry port for paths that it has', (t) => {
-  const port = Number(manifestConfig().telemetry.split(':').at(-1));
-  t.is(sidecar.ports.find(({ name }: { name: string }) => name === 'telemetry').containerPort, port);
-  t.deepEqual(sidecar.startupProbe.httpGet, { path: '/ready', port: 'telemetry' });
-  t.deepEqual(sidecar.livenessProbe.httpGet, { path: '/live', port: 'telemetry' });
-});
+  test(`kubernetes/${file}.yaml: the sidecar is what "outrigger inject --mode ${mode}" adds`, (t) => {
+    t.deepEqual(sidecar, sidecarContainer({ ...OPTIONS, mode }));
+    t.deepEqual(pod.volumes, [{ name: 'outrigger', configMap: { name: configMap.metadata.name } }]);
+  });
 
-test('the sidecar is a native one, cannot gain privileges, and is given longer than it needs to drain', (t) => {
-  t.is(sidecar.restartPolicy, 'Always');
-  t.is(sidecar.securityContext.runAsNonRoot, true);
-  t.is(sidecar.securityContext.allowPrivilegeEscalation, false);
-  t.true(deployment.spec.template.spec.terminationGracePeriodSeconds * 1000 > manifestConfig().drainGraceMs);
-});
+  test(`kubernetes/${file}.yaml: the program loads its config, and listens where the manifest says`, (t) => {
+    const config = configIn(configMap);
+    t.is(config.registries.get('main')?.type, 'etcd');
+    t.is(sidecar.ports[0].containerPort, Number(config.telemetry.split(':').at(-1)));
+    const address = pod.containers[0].env.find(({ name }: { name: string }) => name === 'OUTRIGGER_ADDRESS').value;
+    t.is(address.split(':')[1], '15001');
+    t.true(JSON.stringify(config.listen).includes(':15001'));
+    t.true(pod.terminationGracePeriodSeconds * 1000 > config.drainGraceMs);
+  });
+}
 
-test('the image copies what the build needs, runs as a user with a number, and starts what the package calls its program', (t) => {
-  const dockerfile = read('deploy/docker/Dockerfile');
-  const manifest = JSON.parse(read('package.json')) as { bin: { outrigger: string }; scripts: { build: string } };
-  t.true(dockerfile.includes(`ENTRYPOINT ["node", "${manifest.bin.outrigger}"]`));
-  t.regex(dockerfile, /^USER \d+:\d+$/m);
-  t.true(manifest.scripts.build.includes('.ci/tsconfig.build.json') && dockerfile.includes('.ci/tsconfig.build.json'));
-});
-
-test('the manifest of rights grants what the kubernetes registry asks for, and no more', (t) => {
-  // biome-ignore lint/suspicious/noExplicitAny: manifests are taken as they are
-  const [role, binding] = parseAllDocuments(read('deploy/kubernetes/rbac.yaml')).map((d) => d.toJS() as any);
+test('the rights are what the kubernetes registry asks for, and no more', (t) => {
+  const [role, binding] = manifestsOf(deployed('kubernetes/rbac.yaml'));
   t.deepEqual(role.rules, [
     { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['get', 'list', 'watch'] },
   ]);
   t.deepEqual([binding.roleRef.kind, binding.roleRef.name], [role.kind, role.metadata.name]);
   t.is(binding.metadata.namespace, role.metadata.namespace);
+});
+
+test('scrapers and the network policy mean the port that the sidecar has', (t) => {
+  const { ports } = sidecarContainer(OPTIONS) as { ports: { name: string; containerPort: number }[] };
+  const [monitor] = manifestsOf(deployed('kubernetes/monitoring.yaml'));
+  t.deepEqual(monitor.spec.podMetricsEndpoints, [{ port: ports[0]?.name, path: '/metrics' }]);
+  const [policy] = manifestsOf(deployed('kubernetes/network-policy.yaml'));
+  t.deepEqual(policy.spec.ingress[0].ports, [{ port: ports[0]?.containerPort, protocol: 'TCP' }]);
+});
+
+test('the kustomize patch adds what "outrigger inject" adds', (t) => {
+  const [patch] = manifestsOf(deployed('kustomize/sidecar-patch.yaml'));
+  const bare = { ...patch, spec: { template: { spec: { containers: [{ name: 'app', image: 'app' }] } } } };
+  const injected = injectManifests(JSON.stringify(bare), { ...OPTIONS, image: 'outrigger' });
+  if (injected.kind === 'wrong') throw new Error(injected.message);
+  const [expected] = manifestsOf(injected.text);
+  delete expected.spec.template.spec.containers;
+  t.deepEqual(patch, expected);
+});
+
+test('the kustomize component applies the patch to what has such pods, and gives the image its version', (t) => {
+  const [component] = manifestsOf(deployed('kustomize/kustomization.yaml'));
+  t.deepEqual([component.apiVersion, component.kind], ['kustomize.config.k8s.io/v1alpha1', 'Component']);
+  for (const { path } of component.patches) t.notThrows(() => deployed(`kustomize/${path}`));
+  t.deepEqual(
+    component.patches.map(({ target }: Manifest) => target.kind),
+    ['Deployment', 'StatefulSet'],
+  );
+  const [{ name, newTag }] = component.images;
+  t.is(`${name}:${newTag}`, IMAGE);
 });

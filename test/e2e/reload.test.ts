@@ -34,8 +34,12 @@ async function started(t: ExecutionContext<unknown>, services: Keys, servers: re
 }
 
 /** Calls one after the other until `stop`; gives all outcomes. */
-function keepCalling(client: EchoClient): { stop(): Promise<Outcome[]> } {
+function keepCalling(t: ExecutionContext<unknown>, client: EchoClient): { stop(): Promise<Outcome[]> } {
   let going = true;
+  t.teardown(() => {
+    going = false;
+    return done;
+  });
   const done = (async () => {
     const outcomes: Outcome[] = [];
     while (going) outcomes.push(await client.unary('x'));
@@ -49,7 +53,7 @@ function keepCalling(client: EchoClient): { stop(): Promise<Outcome[]> } {
   };
 }
 
-test('a file that is replaced is taken over; calls go on, and no connection of a service that stays is closed', async (t) => {
+test.serial('a file that is replaced is taken over; calls go on, and no connection of a service that stays is closed', async (t) => {
   const [a, b, c] = [
     await startGrpcServer({ name: 'a', version: 'v1' }),
     await startGrpcServer({ name: 'b', version: 'v1' }),
@@ -59,7 +63,7 @@ test('a file that is replaced is taken over; calls go on, and no connection of a
   await sidecar.untilReady('echo', 2);
   const client = connectEcho(sidecar.address);
   t.teardown(() => client.close());
-  const calling = keepCalling(client);
+  const calling = keepCalling(t, client);
   replace(
     sidecar.configFile,
     configOf({ echo: { instances: instancesOf(a, b), timeout: '5s' }, other: { instances: instancesOf(c) } }),
@@ -79,7 +83,7 @@ test('a file that is replaced is taken over; calls go on, and no connection of a
   );
 });
 
-test('instances that a new config names differently join and leave without a failed call', async (t) => {
+test.serial('instances that a new config names differently join and leave without a failed call', async (t) => {
   const [a, b, c] = [
     await startGrpcServer({ name: 'a', version: 'v1' }),
     await startGrpcServer({ name: 'b', version: 'v1' }),
@@ -89,16 +93,20 @@ test('instances that a new config names differently join and leave without a fai
   await sidecar.untilReady('echo', 2);
   const client = connectEcho(sidecar.address);
   t.teardown(() => client.close());
-  const calling = keepCalling(client);
+  const calling = keepCalling(t, client);
   writeFileSync(sidecar.configFile, configOf({ echo: { instances: instancesOf(b, c) } }));
-  t.like((await reload(sidecar)).body, { result: 'applied', changed: ['services'] });
+  await reload(sidecar);
+  await eventually(async () => {
+    const addresses = (await sidecar.service('echo'))?.instances.map(({ address }) => address) ?? [];
+    return !addresses.includes(a.address) && addresses.includes(c.address);
+  });
   await sidecar.untilReady('echo', 2);
   const outcomes = await calling.stop();
   t.true(outcomes.every(({ code }) => code === 0));
   t.deepEqual(answeredBy(await Promise.all([client.unary('x'), client.unary('x'), client.unary('x')])), ['b', 'c']);
 });
 
-test('with any problem the old config stays; every problem is told, logged and counted', async (t) => {
+test.serial('with any problem the old config stays; every problem is told, logged and counted', async (t) => {
   const a = await startGrpcServer({ name: 'a', version: 'v1' });
   const sidecar = await started(t, { echo: { instances: instancesOf(a) } }, [a]);
   await sidecar.untilReady('echo', 1);
@@ -115,19 +123,21 @@ test('with any problem the old config stays; every problem is told, logged and c
   t.is((await client.unary('x')).code, 0);
   client.close();
   replace(sidecar.configFile, good);
-  t.is((await reload(sidecar)).body.result, 'unchanged');
+  t.is((await reload(sidecar)).status, 200);
 });
 
-test('what needs a restart is named, and the rest is taken over', async (t) => {
+test.serial('what needs a restart is named, and the rest is taken over', async (t) => {
   const a = await startGrpcServer({ name: 'a', version: 'v1' });
   const sidecar = await started(t, { echo: { instances: instancesOf(a) } }, [a]);
   const text = configOf({ echo: { instances: instancesOf(a) } }, { workers: 2, log: { level: 'warn' } });
   writeFileSync(sidecar.configFile, text);
-  const { body } = await reload(sidecar);
-  t.deepEqual([body.changed, body.restart], [['log'], ['workers']]);
+  // The watch may have been faster: what both found stands in the log.
+  await reload(sidecar);
+  await eventually(() => /"needs_restart":"workers"/.test(sidecar.output()));
+  t.regex(sidecar.output(), /"changed":"log"/);
 });
 
-test('SIGHUP reads the config again', async (t) => {
+test.serial('SIGHUP reads the config again', async (t) => {
   const [a, b] = [await startGrpcServer({ name: 'a', version: 'v1' }), await startGrpcServer({ name: 'b', version: 'v1' })];
   const sidecar = await started(t, { echo: { instances: instancesOf(a) } }, [a, b]);
   await sidecar.untilReady('echo', 1);
@@ -137,7 +147,7 @@ test('SIGHUP reads the config again', async (t) => {
   t.pass();
 });
 
-test('a ConfigMap that is swapped (..data) is taken over', async (t) => {
+test.serial('a ConfigMap that is swapped (..data) is taken over', async (t) => {
   const [a, b] = [await startGrpcServer({ name: 'a', version: 'v1' }), await startGrpcServer({ name: 'b', version: 'v1' })];
   const holder = await started(t, { echo: { instances: instancesOf(a) } }, [a, b]);
   // As the kubelet lays a ConfigMap out: the file is a link into ..data, which is a link to the directory of the day.
@@ -159,7 +169,7 @@ test('a ConfigMap that is swapped (..data) is taken over', async (t) => {
   t.pass();
 });
 
-test('routes, the default service and discovery change live', async (t) => {
+test.serial('routes, the default service and discovery change live', async (t) => {
   const [a, b] = [await startGrpcServer({ name: 'a', version: 'v1' }), await startGrpcServer({ name: 'b', version: 'v1' })];
   const services = { one: { instances: instancesOf(a) }, two: { instances: instancesOf(b) } };
   const sidecar = await started(t, services, [a, b], { default_service: 'one' });
@@ -169,7 +179,7 @@ test('routes, the default service and discovery change live', async (t) => {
   t.teardown(() => client.close());
   t.deepEqual(answeredBy([await client.unary('x')]), ['a']);
   writeFileSync(sidecar.configFile, configOf(services, { default_service: 'two' }));
-  t.deepEqual((await reload(sidecar)).body.changed, ['routes']);
+  await reload(sidecar);
   await eventually(async () => answeredBy([await client.unary('x')])[0] === 'b');
   const route = { path: '/outrigger.test.Echo/', service: 'one' };
   writeFileSync(sidecar.configFile, configOf(services, { default_service: 'two', routes: [route] }));
@@ -177,13 +187,13 @@ test('routes, the default service and discovery change live', async (t) => {
   await eventually(async () => answeredBy([await client.unary('x')])[0] === 'a');
 });
 
-test('health checks that are switched on take effect on instances that are there already', async (t) => {
+test.serial('health checks that are switched on take effect on instances that are there already', async (t) => {
   const a = await startGrpcServer({ name: 'a', version: 'v1' });
   const sidecar = await started(t, { echo: { instances: instancesOf(a) } }, [a]);
   await sidecar.untilReady('echo', 1);
   const health = { http: '/nowhere', interval: '200ms', timeout: '200ms', fall: 1 };
   writeFileSync(sidecar.configFile, configOf({ echo: { instances: instancesOf(a), health } }));
-  t.is((await reload(sidecar)).body.result, 'applied');
+  await reload(sidecar);
   await eventually(async () => (await sidecar.service('echo'))?.instances[0]?.state === 'unhealthy');
   writeFileSync(sidecar.configFile, configOf({ echo: { instances: instancesOf(a) } }));
   await reload(sidecar);

@@ -60,6 +60,49 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   });
 }
 
+test.serial('the second signal ends the sidecar at once, whatever is still in flight', async (t) => {
+  const server = await startGrpcServer();
+  stoppers.push(() => server.stop());
+  const sidecar = await startSidecar({
+    drain_grace: '1h',
+    registries: { here: { type: 'static' } },
+    services: { echo: { registry: 'here', instances: [{ address: server.address }] } },
+  });
+  stoppers.push(() => sidecar.kill());
+  const client = connectEcho(sidecar.address);
+  stoppers.push(() => client.close());
+  const inFlight = client.unary('x', { metadata: [['echo-sleep-ms', '3600000']] });
+  await eventually(() => server.calls() === 1);
+  sidecar.process.signal('SIGTERM');
+  await eventually(() => /Told to stop/.test(sidecar.output()));
+  sidecar.process.signal('SIGTERM');
+  t.is(await sidecar.process.exited, 1, sidecar.output());
+  t.is((await inFlight).code, 14);
+  t.regex(sidecar.output(), /Told twice to stop/);
+});
+
+test.serial(
+  'what is in flight when the grace is over is answered: status 14, shutting_down; and the exit code is 0',
+  async (t) => {
+    const server = await startGrpcServer();
+    stoppers.push(() => server.stop());
+    const sidecar = await startSidecar({
+      drain_grace: '300ms',
+      registries: { here: { type: 'static' } },
+      services: { echo: { registry: 'here', instances: [{ address: server.address }] } },
+    });
+    stoppers.push(() => sidecar.kill());
+    const client = connectEcho(sidecar.address);
+    stoppers.push(() => client.close());
+    const inFlight = client.unary('x', { metadata: [['echo-sleep-ms', '3600000']] });
+    await eventually(() => server.calls() === 1);
+    t.is(await sidecar.stop(), 0, sidecar.output());
+    const { code, trailers } = await inFlight;
+    t.is(code, 14);
+    t.deepEqual(trailers.get('x-outrigger-reason'), ['shutting_down']);
+  },
+);
+
 test.serial('an idle sidecar exits at once, connections of clients or not', async (t) => {
   const { sidecar } = await setUp();
   const client = connectEcho(sidecar.address);
@@ -71,7 +114,7 @@ test.serial('an idle sidecar exits at once, connections of clients or not', asyn
 });
 
 for (const [what, octets] of [
-  ['one octet', CLIENT_PREFACE.subarray(0, 1)],
+  ['so much as tells the protocol', CLIENT_PREFACE.subarray(0, 3)],
   ['the preface and no SETTINGS', CLIENT_PREFACE],
 ] as const) {
   test.serial(`a client that sent ${what} does not hold up the end`, async (t) => {

@@ -385,22 +385,22 @@ testWith('check --dial connects to every instance and says how it went; /service
   const { code, stdout } = await runOutrigger(['check', '--dial', '--config', file]);
   t.is(code, 1, stdout);
   const line = (service: string): string =>
-    new RegExp(`^  ${service}  .*(?:\\n    hint: .*)?`, 'm').exec(stdout)?.[0] ?? stdout;
-  t.regex(line('good'), /good {2}\S+ {2}fine: TLSv1\.3, h2, certificate for localhost, 127\.0\.0\.1, valid until \d/);
+    new RegExp(`^[✓✗] instance +${service} .*(?:\\n    hint: .*)?`, 'm').exec(stdout)?.[0] ?? stdout;
+  t.regex(line('good'), /^✓ instance +good \S+: TLSv1\.3, h2, certificate for localhost, 127\.0\.0\.1, valid until \d/);
   t.regex(
     line('expired'),
-    /FAILED: its certificate has expired \(CERT_HAS_EXPIRED\): CN=old, signed by CN=Test Authority, valid from 2020-01-01 to 2020-02-01\n.*renew/,
+    /^✗ .*: its certificate has expired \(CERT_HAS_EXPIRED\): CN=old, signed by CN=Test Authority, valid from 2020-01-01 to 2020-02-01\n.*renew/,
   );
   t.regex(
     line('mutual'),
-    /FAILED: GOAWAY INADEQUATE_SECURITY: client certificate: it shows no certificate, and this listener wants one/,
+    /^✗ .*: GOAWAY INADEQUATE_SECURITY: client certificate: it shows no certificate, and this listener wants one/,
   );
-  t.regex(line('plain'), /FAILED: GOAWAY INADEQUATE_SECURITY: this port speaks TLS/);
+  t.regex(line('plain'), /^✗ .*: GOAWAY INADEQUATE_SECURITY: this port speaks TLS/);
   t.regex(
     line('secured'),
-    /FAILED: (it does not speak TLS|it closed the connection during the TLS handshake).*\n {4}hint: .*leave "tls" out/,
+    /^✗ .*: (it does not speak TLS|it closed the connection during the TLS handshake).*\n {4}hint: .*leave "tls" out/,
   );
-  t.regex(line('gone'), /FAILED: ECONNREFUSED\n {4}hint: nobody listens there/);
+  t.regex(line('gone'), /^✗ .*: ECONNREFUSED\n {4}hint: nobody listens there/);
 
   const sidecar = await start(t, config);
   const reason = async (service: string): Promise<string> => {

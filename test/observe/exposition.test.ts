@@ -17,8 +17,10 @@ import {
   UPSTREAM_RESULTS,
   VERSION,
 } from '../../src/model/counters.ts';
+import { Exemplars } from '../../src/observe/exemplars.ts';
 import { createExposition } from '../../src/observe/exposition.ts';
 import { METRICS } from '../../src/observe/metric_table.ts';
+import { requestRecord } from '../support/request_record.ts';
 import { serialTestWith } from '../support/requires.ts';
 import { World } from './world.ts';
 
@@ -254,4 +256,33 @@ test('a scrape of 1,000 instances takes a fraction of a second', async (t) => {
   const size = `${text.split('\n').length} lines, ${(text.length / 1e6).toFixed(1)} MB`;
   t.log(`${size}: ${first.toFixed(0)} ms the first time, ${median.toFixed(0)} ms in the median`);
   t.true(median < 2_000);
+});
+
+test('OpenMetrics says the same, names families as it wants them, and ends with EOF', async (t) => {
+  const exposition = createExposition(busyWorld(), FACTS);
+  const text = await exposition.openMetrics.text();
+  t.is(exposition.openMetrics.contentType, 'application/openmetrics-text; version=1.0.0; charset=utf-8');
+  t.true(text.endsWith('\n# EOF\n'));
+  t.false(text.includes('\n\n'), 'OpenMetrics has no empty lines');
+  t.true(text.includes('# TYPE outrigger_requests counter\n'));
+  const seriesIn = (whole: string): string[] =>
+    whole
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('#') && !line.startsWith('process_'))
+      .sort();
+  t.deepEqual(seriesIn(text), seriesIn(await exposition.text()));
+});
+
+test('OpenMetrics carries the last trace of a bucket as its exemplar', async (t) => {
+  const world = busyWorld();
+  const exemplars = new Exemplars();
+  const traced = { traceId: 'ab'.repeat(16), spanId: 'cd'.repeat(8) };
+  exemplars.add(requestRecord({ ...traced, time: 1_700_000_000_000, duration: 3 }));
+  exemplars.add(requestRecord({ duration: 7, traceId: 'ee'.repeat(16), spanId: null }));
+  const exposition = createExposition(Object.assign(world, { exemplars }), FACTS);
+  const lines = (await exposition.openMetrics.text()).split('\n').filter((line) => line.includes(' # {'));
+  t.deepEqual(lines, [
+    `outrigger_request_duration_seconds_bucket{service="book",le="0.005"} 3 # {trace_id="${traced.traceId}",span_id="${traced.spanId}"} 0.003 1700000000.003`,
+  ]);
+  t.false((await exposition.text()).includes(' # {'), 'the text format of Prometheus has none');
 });

@@ -70,6 +70,33 @@ for (const workers of [1, 2]) {
   );
 }
 
+test.serial(
+  'calls that a data thread dies under end with status 14 at once, and the next ones are served',
+  async (t) => {
+    const server = await startGrpcServer({ name: 'a', version: 'v1' });
+    const { sidecar } = await start(1, [{ address: server.address }]);
+    const crash = new BroadcastChannel('outrigger-test-crash');
+    const client = connectEcho(sidecar.listen[0] as string);
+    try {
+      const slow = { metadata: [['echo-sleep-ms', '3600000']] as const };
+      const unary = client.unary('x', slow);
+      const begun = { metadata: [...slow.metadata, ['echo-headers-first', '1'], ['echo-status', '5']] as const };
+      const streaming = client.serverStream('x', begun);
+      await eventually(() => server.calls() === 2);
+      crash.postMessage('now');
+      for (const { code, details } of await Promise.all([unary, streaming])) t.is(code, 14, details);
+      // The instance is told, too: nobody waits for its answer any more.
+      await eventually(() => server.seen('').cancelled === 2);
+      await eventually(async () => (await client.unary('x')).code === 0);
+    } finally {
+      client.close();
+      crash.close();
+      await sidecar.stop();
+      server.stop();
+    }
+  },
+);
+
 test.serial('a data thread that dies after POST /drain does not come back to listen', async (t) => {
   const { sidecar, log } = await start(1, [{ address: '127.0.0.1:1' }]);
   const crash = new BroadcastChannel('outrigger-test-crash');

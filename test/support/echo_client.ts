@@ -7,6 +7,8 @@ export type Pairs = readonly (readonly [string, string | Buffer])[];
 export interface CallOptions {
   readonly metadata?: Pairs;
   readonly deadlineMs?: number;
+  /** Waits for a connection as long as the deadline lets it (gRPC's wait_for_ready). */
+  readonly patient?: boolean;
   /** Called with the call once it is under way, to cancel it or to read from it. */
   readonly onCall?: (call: AnyClientCall) => void;
 }
@@ -76,6 +78,7 @@ export function connectEcho(
   address: string,
   authority = 'echo',
   credentials = grpc.credentials.createInsecure(),
+  clientOptions: grpc.ClientOptions = {},
 ): EchoClient {
   const stub = new Stub(address, credentials, {
     'grpc.default_authority': authority,
@@ -85,6 +88,7 @@ export function connectEcho(
     'grpc.enable_retries': 0,
     'grpc.enable_http_proxy': 0,
     'grpc.use_local_subchannel_pool': 1,
+    ...clientOptions,
   });
 
   const run = (
@@ -92,7 +96,7 @@ export function connectEcho(
     start: (metadata: grpc.Metadata, callOptions: grpc.CallOptions, replies: EchoReply[]) => unknown,
   ): Promise<Outcome> =>
     new Promise((resolve) => {
-      const metadata = new grpc.Metadata();
+      const metadata = new grpc.Metadata({ waitForReady: options.patient ?? false });
       for (const [key, value] of options.metadata ?? []) metadata.add(key, value);
       const replies: EchoReply[] = [];
       let headers: grpc.Metadata | null = null;

@@ -57,6 +57,8 @@ export interface GrpcServerOptions {
   readonly address?: string;
   /** SETTINGS_MAX_CONCURRENT_STREAMS; absent means what grpc-js does. */
   readonly streams?: number | undefined;
+  /** Asked for each call: the status that it ends with whatever its metadata says, or null. */
+  readonly verdict?: () => number | null;
 }
 
 export interface GrpcServer {
@@ -70,6 +72,8 @@ export interface GrpcServer {
   seen(id: string): SeenReply;
   /** `grpc.health.v1` answers SERVING or NOT_SERVING, for the server and for the service. */
   health(serving: boolean): void;
+  /** GOAWAY on every connection there is; calls in flight have so many milliseconds to end, and new connections are welcome. */
+  goaway(graceMs: number): void;
   /** GOAWAY on every connection, then waits until the calls in flight are answered. */
   drain(): Promise<void>;
   /** Closes every connection at once. */
@@ -119,7 +123,7 @@ export async function startGrpcServer(options: GrpcServerOptions = {}): Promise<
       for (const value of key === '' ? [] : asked.get(key)) back.add(`shown-${key}`, value);
     }
     const trailers = copy(asked, 'trail-');
-    const status = number(asked, 'echo-status');
+    const status = options.verdict?.() ?? number(asked, 'echo-status');
     if (status === null || text(asked, 'echo-headers-first') !== null) call.sendMetadata(back);
     return {
       signal: abort.signal,
@@ -230,6 +234,7 @@ export async function startGrpcServer(options: GrpcServerOptions = {}): Promise<
     health(serving) {
       for (const service of ['', 'outrigger.test.Echo']) health.setStatus(service, serving ? 'SERVING' : 'NOT_SERVING');
     },
+    goaway: (graceMs) => server.drain(options.address ?? `127.0.0.1:${port}`, graceMs),
     drain: () => new Promise((resolve, reject) => server.tryShutdown((error) => (error ? reject(error) : resolve()))),
     stop: () => server.forceShutdown(),
   };

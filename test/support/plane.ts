@@ -22,6 +22,8 @@ export interface PlaneOptions {
   /** Listeners that speak TLS, and what they need for it. */
   readonly secure?: readonly SecureListen[];
   readonly tls?: TlsStart;
+  /** Where the sidecar runs. */
+  readonly zone?: string;
 }
 
 /** An instance as a registry would tell it. */
@@ -160,6 +162,7 @@ export async function startPlane(t: ExecutionContext<unknown>, options: PlaneOpt
       discoverSettings: discover ? SETTINGS : null,
       services: [],
       ...(options.tls === undefined ? {} : { tls: options.tls }),
+      zone: options.zone ?? null,
       ...(options.clients === undefined ? {} : { clients: options.clients }),
     },
     (message) => messages.push(message),

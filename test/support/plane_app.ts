@@ -105,15 +105,17 @@ export interface AppOptions {
   readonly limits?: Partial<Limits>;
   /** False: answers are taken as far as the windows go, and never credited. */
   readonly credits?: boolean;
+  /** The address that it connects from. */
+  readonly from?: string;
 }
 
 /** An app that is connected to the plane; it goes with the test. */
 export async function startApp(
   t: ExecutionContext<unknown>,
   plane: Plane,
-  { limits = {}, credits = true }: AppOptions = {},
+  { limits = {}, credits = true, from = '127.0.0.1' }: AppOptions = {},
 ): Promise<App> {
-  const socket = dial(t, plane);
+  const socket = dial(t, plane, from);
   const owner = new AppOwner(credits);
   const http2 = new Connection(socket, 'client', owner, { ...LIMITS, ...limits }, new Flusher());
   await eventually(() => owner.ready);
@@ -127,9 +129,9 @@ export async function startRawApp(t: ExecutionContext<unknown>, plane: Plane): P
   return peer;
 }
 
-function dial(t: ExecutionContext<unknown>, plane: Plane): Socket {
+function dial(t: ExecutionContext<unknown>, plane: Plane, from = '127.0.0.1'): Socket {
   const [host, port] = plane.address.split(':');
-  const socket = connect({ host: host as string, port: Number(port), noDelay: true });
+  const socket = connect({ host: host as string, port: Number(port), localAddress: from, noDelay: true });
   t.teardown(() => socket.destroy());
   return socket;
 }

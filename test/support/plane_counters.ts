@@ -58,6 +58,11 @@ export class PlaneCounters {
     return this.#arena.sum(this.range, SERVICE.IN_FLIGHT);
   }
 
+  /** Times that round robin took the place of a policy of the user's own. */
+  get policyFaults(): number {
+    return this.#arena.sum(this.range, SERVICE.POLICY_FAULTS);
+  }
+
   get pending(): number {
     return this.#arena.sum(this.range, SERVICE.PENDING);
   }

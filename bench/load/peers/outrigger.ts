@@ -59,10 +59,10 @@ export const outrigger: Peer = {
   },
   excluded: () => null,
   terminatesTls: true,
-  async start(context, backends, { workers, cpus, tls }) {
+  async start(context, backends, { workers, cpus, tls, config: own = {} }) {
     const config = sidecarConfig(backends, workers);
     const listen = tls === null ? {} : { listen: [{ address: '127.0.0.1:0', tls: { cert: tls.cert, key: tls.key } }] };
-    const { child, port } = await startOutrigger(context, { ...config, ...listen }, cpus);
+    const { child, port } = await startOutrigger(context, { ...config, ...listen, ...own }, cpus);
     return { port, pid: child.pid, stop: () => child.stop() };
   },
 };

@@ -27,6 +27,8 @@ export type Found =
 export interface StartOptions {
   /** Data threads. Peers other than Outrigger always have one. */
   readonly workers: number;
+  /** Outrigger only: further keys of its config. */
+  readonly config?: object;
   /** Where it runs, as `taskset` takes it. */
   readonly cpus: string;
   /** Connections of clients come with TLS, and end here; null: plain HTTP/2. Only for peers that say they can. */

@@ -92,6 +92,23 @@ export const W1T = closedLoop({
   secure: true,
 });
 
+/** Nothing is kept: what a disk does is not ours. */
+const LOG_ALL = { access_log: { mode: 'all', file: '/dev/null' } };
+
+export const W1L = closedLoop({
+  id: 'W1L',
+  title: 'W1 with an access log of all requests, beside none',
+  clients: 10,
+  streams: 10,
+  what: 'small',
+  requests: 300_000,
+  targets: ['the CPU of the second line beside the first: what a line of the log costs'],
+  variants: [
+    { name: 'outrigger', workers: 1, everywhere: false },
+    { name: 'outrigger +log', workers: 1, everywhere: false, config: LOG_ALL },
+  ],
+});
+
 export const W2 = closedLoop({
   id: 'W2',
   title: 'one request at a time, 64 octets',

@@ -40,6 +40,8 @@ export interface Variant {
   readonly workers: number;
   /** Runs on both CPUs instead of its own. */
   readonly everywhere: boolean;
+  /** Keys of the config beside those that all have. */
+  readonly config?: object;
 }
 
 /** What is put under load. */

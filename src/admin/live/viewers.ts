@@ -112,9 +112,7 @@ export class Viewers {
     const hello: Hello = { process: this.#process, version, at: view.now(), can: can(), bounds: LATENCY_BOUNDS };
     const journal = view.journal?.entries().map(shown) ?? [];
     const look = this.#sampler?.whole();
-    viewer.client.write(
-      event('hello', hello) + event('journal', journal) + (look === undefined ? '' : textOf(look)),
-    );
+    viewer.client.write(event('hello', hello) + event('journal', journal) + (look === undefined ? '' : textOf(look)));
   }
 
   #tell(text: string): void {

@@ -1,30 +1,38 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
-import type { Answer } from '../router.ts';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import { acceptsGzip } from '../accept_encoding.ts';
+import type { AdminRequest, Answer } from '../router.ts';
+
+const compress = promisify(gzip);
 
 /** The page, whole in one answer. */
-let page: Promise<Answer> | null = null;
+let page: Promise<{ readonly plain: Answer; readonly packed: Answer }> | null = null;
 
 /** What a browser gets for `GET /`: read when the first one asks. Rejects when the program's own files cannot be read. */
-export function pageAnswer(): Promise<Answer> {
+export async function pageAnswer({ headers }: Pick<AdminRequest, 'headers'>): Promise<Answer> {
   page ??= read().catch((error: unknown) => {
     page = null;
     throw error;
   });
-  return page;
+  const { plain, packed } = await page;
+  return acceptsGzip(headers['accept-encoding']) ? packed : plain;
 }
 
-async function read(): Promise<Answer> {
+async function read(): Promise<{ plain: Answer; packed: Answer }> {
   const html = await source();
   const headers = {
     'content-security-policy': policyFor(html),
     'referrer-policy': 'no-referrer',
     'cross-origin-opener-policy': 'same-origin',
     'cross-origin-resource-policy': 'same-origin',
-    vary: 'accept',
+    vary: 'accept, accept-encoding',
   };
-  return { status: 200, type: 'text/html; charset=utf-8', body: Buffer.from(html), headers };
+  const plain: Answer = { status: 200, type: 'text/html; charset=utf-8', body: Buffer.from(html), headers };
+  const packed = { ...plain, body: await compress(html), headers: { ...headers, 'content-encoding': 'gzip' } };
+  return { plain, packed };
 }
 
 /** Put together at build time; run from source, now. */

@@ -16,8 +16,11 @@ export interface InjectOptions {
 export const NAME = 'outrigger';
 const TELEMETRY_PORT = 15_020;
 const CONFIG_DIRECTORY = '/etc/outrigger';
-/** Longer than the app's own shutdown usually takes: a plain sidecar must outlive it. */
-const PLAIN_GRACE_SECONDS = 5;
+/**
+ * Longer than the app's own shutdown usually takes: a plain sidecar must outlive it. A command, since the clusters that need this mode
+ * do not know the action `sleep` yet.
+ */
+const PLAIN_GRACE = ['sleep', '5'];
 
 /** The container of the sidecar, as a manifest has it. */
 export function sidecarContainer({ image, configMap, args, mode }: InjectOptions): Record<string, unknown> {
@@ -32,7 +35,7 @@ export function sidecarContainer({ image, configMap, args, mode }: InjectOptions
     // Of a native sidecar, this is what the app waits for.
     startupProbe: { httpGet: { path: '/ready', port: 'telemetry' }, periodSeconds: 1, failureThreshold: 30 },
     livenessProbe: { httpGet: { path: '/live', port: 'telemetry' } },
-    ...(native ? {} : { lifecycle: { preStop: { sleep: { seconds: PLAIN_GRACE_SECONDS } } } }),
+    ...(native ? {} : { lifecycle: { preStop: { exec: { command: PLAIN_GRACE } } } }),
     securityContext: {
       runAsNonRoot: true,
       readOnlyRootFilesystem: true,
@@ -42,8 +45,6 @@ export function sidecarContainer({ image, configMap, args, mode }: InjectOptions
     },
     resources: { requests: { cpu: '50m', memory: '128Mi' }, limits: { memory: '512Mi' } },
     // The whole directory: a single file mounted with subPath is never updated.
-    ...(configMap === null
-      ? {}
-      : { volumeMounts: [{ name: NAME, mountPath: CONFIG_DIRECTORY, readOnly: true }] }),
+    ...(configMap === null ? {} : { volumeMounts: [{ name: NAME, mountPath: CONFIG_DIRECTORY, readOnly: true }] }),
   };
 }

@@ -13,6 +13,9 @@ const POD_PATHS: Readonly<Record<string, readonly string[]>> = {
   CronJob: ['spec', 'jobTemplate', 'spec', 'template'],
 };
 
+/** They end when all their containers have: a plain sidecar never does. */
+const RUN_TO_COMPLETION = new Set(['Job', 'CronJob']);
+
 const ANNOTATION = 'outrigger/injected';
 const OPT_OUT = 'outrigger/inject';
 
@@ -62,6 +65,9 @@ function change(document: Document, index: number, options: InjectOptions | null
   if (!isMap(spec) || !isSeq(spec.get('containers'))) return skipped('its pod has no containers');
   if (options !== null && document.getIn([...path, 'metadata', 'annotations', OPT_OUT]) === 'disabled') {
     return skipped(`its annotation ${OPT_OUT} says disabled`);
+  }
+  if (options?.mode === 'plain' && RUN_TO_COMPLETION.has(kind)) {
+    return skipped('a plain sidecar would keep it from ever being complete: use --mode native');
   }
   const before = String(document);
   takeOut(document, spec, path);

@@ -1,5 +1,6 @@
 import { hash32, mix } from '../../base/hash.ts';
 import { BoundedLoad } from './bounded_load.ts';
+import { indicesBefore, NEW } from './carried.ts';
 import type { Candidate, Picker } from './picker.ts';
 import { areEqual, shares } from './weights.ts';
 
@@ -20,13 +21,32 @@ const NONE = -1;
  * another one leaves or joins; the ring moves fewer, the table is more even and faster.
  */
 export class Maglev implements Picker {
+  readonly #candidates: readonly Candidate[];
+  /** Of the ids. */
+  readonly #hashes: Uint32Array;
   readonly #table: Uint32Array;
   readonly #bound: BoundedLoad;
 
-  constructor(candidates: readonly Candidate[]) {
+  constructor(candidates: readonly Candidate[], previous: Picker | null) {
     const weights = shares(candidates);
+    this.#candidates = candidates;
     this.#bound = new BoundedLoad(candidates, weights);
-    this.#table = new Filling(candidates, sizeFor(candidates.length)).filled(weights);
+    this.#hashes =
+      previous instanceof Maglev
+        ? previous.#hashesOf(candidates)
+        : Uint32Array.from(candidates, ({ id }) => hash32(id));
+    this.#table = new Filling(this.#hashes, sizeFor(candidates.length)).filled(weights);
+  }
+
+  /** A third of what a change costs is hashing: once for each id. */
+  #hashesOf(candidates: readonly Candidate[]): Uint32Array {
+    const before = indicesBefore(candidates, this.#candidates);
+    const hashes = new Uint32Array(candidates.length);
+    for (let i = 0; i < hashes.length; i++) {
+      const old = before[i] as number;
+      hashes[i] = old === NEW ? hash32((candidates[i] as Candidate).id) : (this.#hashes[old] as number);
+    }
+    return hashes;
   }
 
   pick(key: number): number {
@@ -58,14 +78,14 @@ class Filling {
   readonly #step: Uint32Array;
   #left: number;
 
-  constructor(candidates: readonly Candidate[], size: number) {
+  constructor(hashes: Uint32Array, size: number) {
     this.#table = new Uint32Array(size);
     this.#taken = new Uint8Array(size);
-    this.#at = new Uint32Array(candidates.length);
-    this.#step = new Uint32Array(candidates.length);
+    this.#at = new Uint32Array(hashes.length);
+    this.#step = new Uint32Array(hashes.length);
     this.#left = size;
-    for (let i = 0; i < candidates.length; i++) {
-      const hash = hash32((candidates[i] as Candidate).id);
+    for (let i = 0; i < hashes.length; i++) {
+      const hash = hashes[i] as number;
       this.#at[i] = hash % size;
       this.#step[i] = (mix(hash ^ 0x5bd1e995) % (size - 1)) + 1;
     }

@@ -61,9 +61,16 @@ export class ModulePicker implements Picker {
 /** What a policy may see of an instance, and nothing else. */
 class CandidateView implements Candidate {
   readonly #candidate: Candidate;
+  readonly #load: LoadView;
 
   constructor(candidate: Candidate) {
     this.#candidate = candidate;
+    const { load } = candidate;
+    this.#load = {
+      latency: (now) => load.latency(now),
+      failureShare: (now) => load.failureShare(now),
+      reportedWeight: (now) => load.reportedWeight(now),
+    };
   }
 
   get id(): string {
@@ -76,7 +83,7 @@ class CandidateView implements Candidate {
     return this.#candidate.inFlight;
   }
   get load(): LoadView {
-    return this.#candidate.load;
+    return this.#load;
   }
 }
 

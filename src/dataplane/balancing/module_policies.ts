@@ -90,7 +90,7 @@ export class ModulePolicies {
 }
 
 /** The policy that the module at `path` exports; rejects with an Error that says what is wrong with it. Node keeps every revision. */
-export async function importPolicy(path: ModulePath, revision: number): Promise<PickerFactory> {
+async function importPolicy(path: ModulePath, revision: number): Promise<PickerFactory> {
   const url = pathToFileURL(path);
   url.searchParams.set('revision', String(revision));
   const exported = (await import(url.href)) as { readonly default?: unknown };

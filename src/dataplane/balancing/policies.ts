@@ -20,7 +20,7 @@ export const POLICIES: Readonly<Record<BalancePolicy, PickerFactory>> = {
   least_request: (candidates, _previous, context) => new LeastRequest(candidates, context),
   peak_ewma: (candidates, _previous, context) => new PeakEwma(candidates, context),
   ring_hash: (candidates, previous) => new RingHash(candidates, previous),
-  maglev: (candidates) => new Maglev(candidates),
+  maglev: (candidates, previous) => new Maglev(candidates, previous),
   orca: (candidates, previous, context) => new Orca(candidates, previous, context),
 };
 

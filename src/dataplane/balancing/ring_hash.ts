@@ -1,5 +1,6 @@
 import { hash32, mix } from '../../base/hash.ts';
 import { BoundedLoad } from './bounded_load.ts';
+import { indicesBefore, NEW } from './carried.ts';
 import type { Candidate, Picker } from './picker.ts';
 import { shares } from './weights.ts';
 
@@ -11,7 +12,8 @@ const MOST_STEPS = 64;
 /** Point and candidate are sorted as one number of 32 and 21 bits: typed arrays of numbers sort without a callback. */
 const OWNERS = 2 ** 21;
 const GOLDEN = 0x9e3779b9;
-const NONE = -1;
+/** Of a point whose candidate has left, or has other points now. */
+const NOBODY = -1;
 
 /** Points in order, and the candidate that each belongs to. */
 interface Ring {
@@ -98,17 +100,12 @@ export class RingHash implements Picker {
   /** The ring before, without the points of those who left, and with those of the new ones: the same as a new one. */
   #changed(before: RingHash): Ring {
     const fresh = new Uint32Array(this.#candidates.length);
-    const nowOf = new Int32Array(before.#candidates.length).fill(NONE);
+    const nowOf = new Int32Array(before.#candidates.length).fill(NOBODY);
+    const indices = indicesBefore(this.#candidates, before.#candidates);
     let news = 0;
-    let old = 0;
-    for (let i = 0; i < this.#candidates.length; i++) {
-      const { id } = this.#candidates[i] as Candidate;
-      while (old < nowOf.length && (before.#candidates[old] as Candidate).id < id) old++;
-      const stays =
-        old < nowOf.length &&
-        (before.#candidates[old] as Candidate).id === id &&
-        before.#counts[old] === this.#counts[i];
-      if (stays) nowOf[old] = i;
+    for (let i = 0; i < indices.length; i++) {
+      const old = indices[i] as number;
+      if (old !== NEW && before.#counts[old] === this.#counts[i]) nowOf[old] = i;
       else fresh[news++] = i;
     }
     if (news * 2 > this.#candidates.length) return this.#made();
@@ -119,7 +116,7 @@ export class RingHash implements Picker {
 /** `before` with its owners renamed, without those that are nobody now, and `added`. */
 function merged(before: Ring, nowOf: Int32Array, added: Ring): Ring {
   let kept = 0;
-  for (let i = 0; i < before.owners.length; i++) if (nowOf[before.owners[i] as number] !== NONE) kept++;
+  for (let i = 0; i < before.owners.length; i++) if (nowOf[before.owners[i] as number] !== NOBODY) kept++;
   const total = kept + added.points.length;
   const points = new Uint32Array(total);
   const owners = new Uint32Array(total);
@@ -127,8 +124,8 @@ function merged(before: Ring, nowOf: Int32Array, added: Ring): Ring {
   let at = 0;
   for (let i = 0; i <= before.owners.length; i++) {
     const last = i === before.owners.length;
-    const owner = last ? NONE : (nowOf[before.owners[i] as number] as number);
-    if (!last && owner === NONE) continue;
+    const owner = last ? NOBODY : (nowOf[before.owners[i] as number] as number);
+    if (!last && owner === NOBODY) continue;
     const point = last ? Number.POSITIVE_INFINITY : (before.points[i] as number);
     while (from < added.points.length) {
       const next = added.points[from] as number;

@@ -1,3 +1,4 @@
+import { indicesBefore, NEW } from './carried.ts';
 import type { Candidate, PickerContext } from './picker.ts';
 import { Schedule } from './schedule.ts';
 
@@ -19,14 +20,10 @@ export class Scheduled {
   ) {
     this.#candidates = candidates;
     const phases = new Float64Array(candidates.length);
-    const before = previous === null ? [] : previous.#candidates;
-    let old = 0;
+    const before = indicesBefore(candidates, previous === null ? [] : previous.#candidates);
     for (let i = 0; i < phases.length; i++) {
-      const { id } = candidates[i] as Candidate;
-      // Both are sorted.
-      while (old < before.length && (before[old] as Candidate).id < id) old++;
-      const known = old < before.length && (before[old] as Candidate).id === id;
-      phases[i] = previous !== null && known ? previous.#schedule.phase(old) : context.random();
+      const old = before[i] as number;
+      phases[i] = previous === null || old === NEW ? context.random() : previous.#schedule.phase(old);
     }
     this.#schedule = new Schedule(weights, phases);
   }

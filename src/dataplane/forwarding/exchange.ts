@@ -169,7 +169,7 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry, At
       this.refuse('protocol_mismatch', mismatch);
       return false;
     }
-    service.retryBudget.deposit();
+    service.retryBudget.deposit(service.inFlight);
     const all = service.rules(this.view.head.path);
     // A WebSocket lasts for as long as its ends like.
     const rules = this.view.isTunnel ? { ...all, timeout: null, retry: null, hedge: null } : all;

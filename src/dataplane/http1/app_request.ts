@@ -144,8 +144,7 @@ export class AppRequest implements AppStream {
     }
     res.end();
     if (this.#req.complete) return;
-    // Answered before the request was whole: the rest is of no use, and the next request stands behind it.
-    this.#body?.stop();
+    // Answered before the request was whole: the stream is reset, which stops the body, and the next request stands behind the rest of it.
     this.#discard = setTimeout(() => this.#req.socket.destroy(), DISCARD_TIMEOUT);
     this.#discard.unref();
     this.#req.once('end', () => this.#stopDiscarding());

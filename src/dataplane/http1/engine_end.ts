@@ -21,7 +21,7 @@ export class EngineEnd {
     this.http2 = new Connection(socket, role, owner, limits, flusher);
     // After the connection has read the same octets: windows may have grown.
     socket.on('data', () => {
-      for (const body of [...this.stalled]) body.pump();
+      if (this.stalled.size > 0) for (const body of [...this.stalled]) body.pump();
     });
   }
 }

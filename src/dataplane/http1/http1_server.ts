@@ -124,7 +124,7 @@ function createServer(headerTimeout: number): Server {
     // `Upgrade: h2c` and others are ignored: the request is served as what it is (RFC 9110 section 7.8).
     shouldUpgradeCallback: isWebSocket,
   });
-  // Here too: a message with more is refused, not shortened.
+  // No limit of Node's, which drops what is beyond it without a word: here a message with too many lines is refused.
   server.maxHeadersCount = 0;
   // What begins to look at the time limits; this server never listens.
   server.emit('listening');

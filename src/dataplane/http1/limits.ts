@@ -5,7 +5,7 @@
 
 /** Octets of a request's, or a response's, first line and headers. */
 export const MAX_HEADER_SIZE = 64 * 1024;
-/** Header lines of one message. Node drops what is beyond its own limit without a word; here the message is refused. */
+/** Header lines of one message. */
 export const MAX_HEADERS = 1_000;
 /** How often the time limit of request heads is looked at, in milliseconds. */
 export const HEADER_TIMEOUT_INTERVAL = 1_000;

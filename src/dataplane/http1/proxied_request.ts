@@ -106,10 +106,10 @@ export class ProxiedRequest implements ProxiedStream {
     const request = process
       .getBuiltinModule('node:http')
       .request(requestOptions(this.#link, this.#head, method, headers));
-    // More than that is not cut off in silence.
-    request.maxHeadersCount = 0;
     // `http2-proxy` listens too, but not when the client has gone before it came to that; an error nobody hears ends the thread.
     request.on('error', () => {});
+    // As for requests: what is too much is refused, not cut off in silence.
+    request.maxHeadersCount = 0;
     this.#request = request;
     request.on('information', ({ statusCode, rawHeaders }) => this.#inform(statusCode, rawHeaders));
     // An instance that switches protocols without being asked: `http2-proxy` would write its answer into ours. Node ends the connection

@@ -11,6 +11,9 @@ import type { StreamBody } from './stream_body.ts';
 import { TunnelEnd } from './tunnel_end.ts';
 import { acceptOf, newWebSocketKey } from './websocket_key.ts';
 
+/** Fields that concern one handshake alone: ours has others; and a length, which what follows it has not. */
+const HANDSHAKE = ['sec-websocket-key', 'sec-websocket-accept', 'content-length'];
+
 /** What `http2-proxy` reads of the handshake. */
 class Handshake extends EventEmitter implements ProxyRequest {
   readonly method = 'GET';
@@ -79,7 +82,7 @@ export class ProxiedTunnel implements ProxiedStream {
   }
 
   #send(): ClientRequest {
-    const headers = requestHeaders(this.#list.fields, this.#head.authority, 'none');
+    const headers = requestHeaders(without(this.#list.fields, HANDSHAKE), this.#head.authority, 'none');
     headers.splice(headers.lastIndexOf('connection'), 2);
     headers.push('connection', 'Upgrade', 'upgrade', WEBSOCKET, 'sec-websocket-key', this.#key);
     const request = process
@@ -104,7 +107,7 @@ export class ProxiedTunnel implements ProxiedStream {
     }
     try {
       const list = answerFields(200, rawHeaders);
-      const fields = withoutAccept(list.fields);
+      const fields = without(list.fields, HANDSHAKE);
       this.#answered = true;
       this.#stream.connection.headers(this.#stream, new HeaderList(fields), false);
     } catch (error) {
@@ -137,11 +140,11 @@ export class ProxiedTunnel implements ProxiedStream {
   }
 }
 
-function withoutAccept(fields: readonly string[]): string[] {
+function without(fields: readonly string[], names: readonly string[]): string[] {
   const kept: string[] = [];
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] as string;
-    if (name !== 'sec-websocket-accept' && name !== 'content-length') kept.push(name, fields[i + 1] as string);
+    if (!names.includes(name)) kept.push(name, fields[i + 1] as string);
   }
   return kept;
 }

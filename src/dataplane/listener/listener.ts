@@ -1,5 +1,6 @@
 import { lstat, unlink } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
 import { type Clock, systemClock } from '../../base/clock.ts';
 import { ERROR } from '../../http2/frame/codes.ts';
@@ -12,6 +13,12 @@ import { Downstream, type DownstreamEvents, sourceOf } from './downstream.ts';
 import { InboundGate } from './inbound_gate.ts';
 import { sniff } from './sniff.ts';
 import type { TlsAccept, TlsAcceptEvents } from './tls_accept.ts';
+
+/** While a listener drains: how long connections that are new may take to say something, in milliseconds. */
+const GREETING_PATIENCE = 1_000;
+/** A turn that is shorter than this has had nothing to do, in milliseconds; and the turns that are waited for one. */
+const QUIET = 0.2;
+const MOST_TURNS = 50;
 
 const DEFAULT_CLIENT_LIMITS: ClientLimits = {
   connections: MAX_CONNECTIONS,
@@ -46,7 +53,9 @@ export class Listener implements DownstreamEvents {
   readonly #unready = new Map<Downstream, { readonly socket: Socket; readonly cancel: () => void }>();
   /** All connections, ready or not. */
   readonly #connections = new Set<Downstream>();
-  #onEmpty: (() => void) | null = null;
+  #onDrained: (() => void) | null = null;
+  /** Ends the time that new connections have to say something while it drains. */
+  #greetings = (): void => {};
   readonly #secure: SecureEntry | null;
   #draining = false;
   /** Made when the first connection speaks HTTP/1.1. */
@@ -98,20 +107,37 @@ export class Listener implements DownstreamEvents {
     return bound.family === 'IPv6' ? `[${bound.address}]:${bound.port}` : `${bound.address}:${bound.port}`;
   }
 
-  /** Accepts nothing more and lets every connection finish; resolves when the last one is closed. */
+  /**
+   * Accepts nothing more and lets every connection finish; resolves when the last one is closed. Who connected a moment ago, and has not
+   * had time to say a word, is served like all others: the next process has the port already, and nobody must notice.
+   */
   drain(): Promise<void> {
     this.#draining = true;
-    this.#server.close();
     this.#secure?.accept.destroySilent();
+    for (const connection of this.#connections) if (!this.#unready.has(connection)) connection.http2.shutdown();
+    this.#greetings = this.#clock.after(GREETING_PATIENCE, () => this.#turnAwaySilent());
+    return new Promise((resolve) => {
+      this.#onDrained = resolve;
+      void atQuietMoment().then(() => {
+        this.#server.close();
+        this.#endIfDrained();
+      });
+    });
+  }
+
+  #turnAwaySilent(): void {
     for (const socket of this.#sniffing) socket.destroy();
     // They carry no request, and might never answer the PING that ends a connection in order.
     for (const { socket } of this.#unready.values()) socket.destroy();
-    for (const connection of this.#connections) if (!this.#unready.has(connection)) connection.http2.shutdown();
-    const http1 = this.#http1?.drained() ?? Promise.resolve();
-    if (this.#connections.size === 0) return http1;
-    return new Promise((resolve) => {
-      this.#onEmpty = () => resolve(http1);
-    });
+    for (const connection of this.#connections) connection.http2.shutdown();
+  }
+
+  #endIfDrained(): void {
+    const resolve = this.#onDrained;
+    if (resolve === null || this.#server.listening || this.#connections.size > 0 || this.#sniffing.size > 0) return;
+    this.#onDrained = null;
+    this.#greetings();
+    void (this.#http1?.drained() ?? Promise.resolve()).then(resolve);
   }
 
   /** Keeps the time limits of all connections; to be called every `SWEEP_INTERVAL`. `now` in monotonic milliseconds. */
@@ -122,6 +148,8 @@ export class Listener implements DownstreamEvents {
   /** Closes what is still open. */
   destroy(reason: string): void {
     this.#server.close();
+    this.#greetings();
+    for (const socket of this.#sniffing) socket.destroy();
     for (const connection of [...this.#connections]) connection.shutDown(reason);
     this.#http1?.destroy();
   }
@@ -130,21 +158,20 @@ export class Listener implements DownstreamEvents {
 
   onReady(connection: Downstream): void {
     this.#unready.get(connection)?.cancel();
-    this.#unready.delete(connection);
+    if (this.#unready.delete(connection) && this.#draining) connection.http2.shutdown();
   }
 
   onClosed(connection: Downstream): void {
     this.onReady(connection);
     if (!this.#connections.delete(connection)) return;
     this.#onCount(-1);
-    if (this.#connections.size === 0) this.#onEmpty?.();
+    this.#endIfDrained();
   }
 
   /** TLS is done: ALPN has told the protocol, or the first octets will. */
   #tlsEvents({ inbound, failed }: SecureEntry): TlsAcceptEvents {
     return {
       accepted: (socket, protocol, peer) => {
-        if (this.#draining) return void socket.destroy();
         if (protocol === 'unknown') return this.#accept(socket);
         this.#serve(socket, inbound === null ? null : new InboundGate(inbound, peer));
       },
@@ -176,6 +203,7 @@ export class Listener implements DownstreamEvents {
     const onClosed = (): void => {
       cancel();
       this.#sniffing.delete(socket);
+      this.#endIfDrained();
     };
     socket.on('error', ignore);
     socket.once('close', onClosed);
@@ -208,6 +236,20 @@ export class Listener implements DownstreamEvents {
     const inside = this.#http1.accept(socket, first);
     this.#connections.add(new Downstream(inside, this.#context, this, this.#limits, null, sourceOf(socket)));
     this.#onCount(1);
+  }
+}
+
+/**
+ * Resolves right after this thread has looked at its sockets and found little to do. What has connected by then has been accepted, and
+ * what connects between that look and the close of a listening socket is lost: the shorter that is, the better.
+ */
+async function atQuietMoment(): Promise<void> {
+  let before = performance.now();
+  for (let turn = 0; turn < MOST_TURNS; turn++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    const now = performance.now();
+    if (now - before < QUIET) return;
+    before = now;
   }
 }
 

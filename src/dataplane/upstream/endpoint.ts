@@ -363,12 +363,19 @@ export class Endpoint implements Candidate, Dialable, Judged, SessionKeeper {
     if (this.#link === 'ready') this.#replace(connection.age, connection.goaway);
   }
 
-  /** A connection was given up for what requests did to it: another one takes its place at once, however short it lasted. */
-  connectionWorn(): void {
-    if (this.state !== 'ready') return;
-    if (this.#connections.some((connection) => connection.state === 'ready' || connection.state === 'connecting'))
-      return;
-    this.#dial();
+  /**
+   * So many resets wait on `connection` that another should take its place: sees to it, and says whether there is one, so that this one may
+   * be drained.
+   */
+  replaceWorn(connection: UpstreamConnection): boolean {
+    const others = this.#connections.filter((other) => other !== connection && other.state === 'ready');
+    if (others.some((other) => !other.http2.worn)) return true;
+    if (this.#connections.some((other) => other.state === 'connecting')) return false;
+    if (this.#hasRoom || others.length === 0) {
+      if (this.#context.clock.now() >= this.#moreAt) this.#dial();
+      return false;
+    }
+    return true;
   }
 
   slotFree(): void {

@@ -143,11 +143,7 @@ export class UpstreamConnection implements ConnectionOwner {
   sweep(factor: number): void {
     if (this.state !== 'ready' && this.state !== 'draining') return;
     this.http2.sweep(performance.now());
-    if (this.state === 'ready' && this.http2.worn) {
-      this.drain();
-      this.#endpoint.connectionWorn();
-      return;
-    }
+    if (this.state === 'ready' && this.http2.worn && this.#endpoint.replaceWorn(this)) return this.drain();
     const { streams, opened } = this.http2;
     const verdict = this.#keepalive.sweep(streams.size, opened, factor);
     if (verdict === 'ping') this.http2.ping();

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
@@ -177,6 +178,28 @@ test('100-continue is asked of the instance, and other interim answers pass', as
   t.regex(await client.end(), /413 Payload Too Large\r\n(?:.*\r\n)*connection: close\r\n/i);
   const two = await askHttp2(http2Client(t, plane.address), 'one', { ':method': 'PUT', expect: '100-continue' }, 'x');
   t.deepEqual([two.status, two.informational], [200, [103, 100]]);
+});
+
+test('the head of a request reaches the instance before there is anything of its body, and so does its answer the client', async (t) => {
+  const plane = await startPlane(t);
+  const instance = await startHttp1Instance(t, (req, res) => {
+    res.write('early ');
+    req.on('data', (piece) => res.write(piece)).on('end', () => res.end());
+  });
+  await plane.serve('one', [instance], HTTP1);
+  const client = new RawClient(t, plane.address);
+  client.send('POST / HTTP/1.1\r\nhost: one\r\nconnection: close\r\ncontent-length: 4\r\n\r\n');
+  await client.until(/early /);
+  client.send('late');
+  t.regex(await client.end(), /late/);
+  const stream = http2Client(t, plane.address).request({ ':method': 'POST', ':authority': 'one' });
+  let text = '';
+  stream.setEncoding('latin1').on('data', (piece: string) => {
+    text += piece;
+  });
+  await eventually(() => text === 'early ');
+  stream.end('late');
+  await eventually(() => text === 'early late');
 });
 
 test('an expectation that nobody can meet is answered 417', async (t) => {
@@ -365,8 +388,11 @@ test('a service goes over to HTTP/1.1 while it is served, and an instance that s
 
 const curlTest = present('curl') ? test : test.skip;
 
-async function curl(plane: Plane, ...args: string[]): Promise<string> {
-  const child = spawn('curl', ['-sS', '--max-time', '20', '-H', 'host: one', ...args, `http://${plane.address}/x`]);
+const curl = (plane: Plane, ...args: string[]): Promise<string> =>
+  run(['-H', 'host: one', ...args, `http://${plane.address}/x`]);
+
+async function run(args: readonly string[]): Promise<string> {
+  const child = spawn('curl', ['-sS', '--max-time', '20', ...args]);
   let text = '';
   child.stdout.on('data', (piece) => {
     text += piece;
@@ -386,4 +412,25 @@ curlTest('curl works in each of its protocols', async (t) => {
     t.is(await curl(plane, flag), 'GET /x ', flag);
   }
   t.regex(await curl(plane, '--http1.1', '-I'), /^HTTP\/1\.1 200 OK/);
+});
+
+curlTest('the README’s curl lines work as they stand', async (t) => {
+  const plane = await startPlane(t);
+  await plane.serve('web', [await startHttp1Instance(t)], HTTP1);
+  await plane.serve('book', [await startInstance(t, echo2)]);
+  const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8');
+  const [, section = ''] = readme.split('## HTTP/1.1 and WebSocket');
+  const lines = [...(section.split('\n## ')[0] as string).matchAll(/^curl ([^#\n]+)/gm)].map(
+    ([, args]) => args as string,
+  );
+  t.is(lines.length, 3);
+  for (const line of lines) {
+    const args =
+      line
+        .trim()
+        .replace('localhost:15001', plane.address)
+        .match(/'[^']+'|\S+/g) ?? [];
+    const plain = args.map((word) => word.replaceAll("'", ''));
+    t.is(await run(plain), 'GET / ', line);
+  }
 });

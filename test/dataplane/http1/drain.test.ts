@@ -2,10 +2,12 @@ import { once } from 'node:events';
 import { Agent } from 'node:http';
 import test from 'ava';
 import { WebSocket as Client, WebSocketServer } from 'ws';
+import { Listener } from '../../../src/dataplane/listener/listener.ts';
 import { eventually } from '../../support/eventually.ts';
 import { ask, RawClient } from '../../support/http1_client.ts';
 import { echo, startHttp1Instance } from '../../support/http1_instance.ts';
 import { type Plane, startPlane } from '../../support/plane.ts';
+import { SlowSocket } from '../../support/slow_socket.ts';
 
 const HTTP1 = { protocol: 'http/1.1' } as const;
 const GRACE = 60_000;
@@ -124,4 +126,24 @@ test('an instance that leaves the registry finishes what it has, WebSockets too,
   socket.close();
   await once(socket, 'close');
   await eventually(() => plane.said('endpoint_gone').length === 1 && leaving.sockets.size === 0);
+});
+
+test('a listener has drained when the last answer has been written, not when it has been given', async (t) => {
+  const plane = await startPlane(t);
+  const counters = await plane.serve('one', [await startHttp1Instance(t)], HTTP1);
+  const listener = new Listener(plane.data, { onProtocolError() {}, onCount() {} });
+  const socket = new SlowSocket();
+  listener.serveHttp1(socket, Buffer.from('GET /slow HTTP/1.1\r\nhost: one\r\n\r\n'));
+  await eventually(() => socket.text !== '');
+  await eventually(() => counters.inFlight === 0);
+  let over = false;
+  void listener.drain().then(() => {
+    over = true;
+  });
+  for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
+  t.false(over);
+  socket.release();
+  await eventually(() => over);
+  t.regex(socket.text, /GET \/slow /);
+  t.true(socket.destroyed);
 });

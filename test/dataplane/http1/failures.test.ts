@@ -202,6 +202,7 @@ test('an answer that is no HTTP/1.1, or not one that everybody reads alike, is a
     'HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nabc',
     'HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n',
     'HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n',
+    'HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\n\r\n',
     'HTTP/1.1 200 OK\r\nx-bad : 1\r\n\r\n',
     'HTTP/1.1 200 OK\r\nx: a\r\n b\r\ncontent-length: 0\r\n\r\n',
     'HTTP/1.1 200 OK\r\nx: a\0b\r\n\r\n',
@@ -214,9 +215,13 @@ test('an answer that is no HTTP/1.1, or not one that everybody reads alike, is a
     const name = `s${index}`;
     await plane.serve(name, [await startRaw(t, answer)], HTTP1);
     const reply = await ask(plane.address, name);
-    t.deepEqual([reply.status, reply.headers['x-outrigger-reason']], [502, 'upstream_reset'], JSON.stringify(answer));
+    t.deepEqual(
+      [reply.status, reply.headers['x-outrigger-reason']],
+      [502, 'upstream_reset'],
+      JSON.stringify(answer).slice(0, 200),
+    );
     t.regex(String(reply.body), /PROTOCOL_ERROR/);
-    t.is(plane.protocolErrors('upstream', 'http1_response_bad'), index + 1, JSON.stringify(answer));
+    t.is(plane.protocolErrors('upstream', 'http1_response_bad'), index + 1, JSON.stringify(answer.slice(0, 200)));
   }
 });
 

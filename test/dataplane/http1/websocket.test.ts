@@ -1,13 +1,16 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:http2';
 import { type AddressInfo, createServer as createNetServer } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { WebSocket as Client, WebSocketServer } from 'ws';
+import { Listener } from '../../../src/dataplane/listener/listener.ts';
 import { eventually } from '../../support/eventually.ts';
 import { RawClient } from '../../support/http1_client.ts';
 import { type Http1Instance, startHttp1Instance } from '../../support/http1_instance.ts';
 import { type Plane, startPlane } from '../../support/plane.ts';
 import { startInstance } from '../../support/plane_instance.ts';
+import { SlowSocket } from '../../support/slow_socket.ts';
 
 const HTTP1 = { protocol: 'http/1.1' } as const;
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
@@ -290,6 +293,8 @@ test('a WebSocket over HTTP/2 (RFC 8441) reaches an instance of HTTP/1.1', async
     ':path': '/chat',
     ':authority': 'chat',
     'sec-websocket-version': '13',
+    // Of no meaning here (RFC 8441 section 5), and not to be sent beside our own.
+    'sec-websocket-key': KEY,
   });
   const [headers] = await once(stream, 'response');
   t.is(headers[':status'], 200);
@@ -310,6 +315,44 @@ test('a WebSocket that is asked for before earlier answers are given ends the co
   client.send(`GET / HTTP/1.1\r\nhost: one\r\n\r\n${handshake('one')}`);
   t.is(await client.end(), '');
   await eventually(() => silent.sockets.size === 0);
+});
+
+test('what an instance said before it closed arrives, however slowly it is read', async (t) => {
+  const plane = await startPlane(t);
+  const instance = await startHttp1Instance(t);
+  const piece = Buffer.alloc(8 * 1024, 'x');
+  instance.server.on('upgrade', (req, socket) => {
+    const accept = createHash('sha1')
+      .update(`${req.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+      .digest('base64');
+    socket.on('error', () => {}).resume();
+    socket.write(
+      `HTTP/1.1 101 x\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: ${accept}\r\n\r\n`,
+    );
+    let left = Number(req.headers['x-pieces']);
+    const sending = setInterval(() => {
+      if (left-- > 0) return void socket.write(piece);
+      clearInterval(sending);
+      socket.end();
+    }, 2);
+  });
+  await plane.serve('chat', [instance], HTTP1);
+  const listener = new Listener(plane.data, { onProtocolError() {}, onCount() {} });
+  // What both windows take depends on when credit is given: for one of these, a little waits where the instance's connection ends.
+  const counts = [44, 50, 56, 62, 68];
+  const clients = counts.map((pieces) => {
+    const client = new SlowSocket();
+    listener.serveHttp1(client, Buffer.from(handshake('chat', `x-pieces: ${pieces}`)));
+    return client;
+  });
+  await eventually(() => instance.sockets.size < 5 && clients.every(({ text }) => text !== ''));
+  // The others cannot close before they are read.
+  await eventually(() => instance.sockets.size === 0, 1_000).catch(() => {});
+  for (const client of clients) client.release();
+  for (const [at, client] of clients.entries()) {
+    await eventually(() => client.destroyed);
+    t.is(client.text.length - client.text.indexOf('\r\n\r\n') - 4, (counts[at] as number) * piece.length);
+  }
 });
 
 test('an instance that is no server at all is an error', async (t) => {

@@ -42,7 +42,7 @@ test('3,000 calls that run into their own deadlines at once do not end the conne
   const first = heard();
   t.true(first < 2 * UPSTREAM_LIMITS.resetBurst, String(first));
   await eventually(() => heard() > first);
-  t.is(instance.connections.length, 1);
+  t.false(instance.connections[0]?.http2.failed);
 });
 
 test('a flood of rapid resets ends the connection of that app with ENHANCE_YOUR_CALM, and only that', async (t) => {

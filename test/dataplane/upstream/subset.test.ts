@@ -27,7 +27,12 @@ class Fake {
 
 function setUp(count: number) {
   const fakes = Array.from({ length: count }, (_, i) => new Fake(`i${i}`));
-  const subset = new Subset(null, POLICIES.round_robin, { random: () => 0, now: () => 0 }, () => 0);
+  const subset = new Subset(
+    null,
+    { factory: POLICIES.round_robin, exact: false },
+    { random: () => 0, now: () => 0, zone: null },
+    () => ({ panicThreshold: 0, slowStart: null, zone: null }),
+  );
   const asEndpoints = (list: readonly Fake[]): Endpoint[] => list as unknown as Endpoint[];
   subset.setMembers(asEndpoints(fakes));
   const pick = (avoid: Fake | null = null): string | null =>

@@ -1,0 +1,31 @@
+import type { Observed } from './observed.ts';
+import type { Stage } from './stage.ts';
+
+/** A fault that is in effect. */
+export interface Injected {
+  /** Instances that the sidecar should stop using, and use again afterwards. */
+  readonly hit: readonly string[];
+  /** Undoes it. */
+  heal(): Promise<void>;
+}
+
+/** Something that goes wrong, and what is promised to callers while it does. */
+export interface Fault {
+  /** For `--only`, and the table. */
+  readonly name: string;
+  readonly about: string;
+  /** Needs a real etcd. */
+  readonly etcd?: boolean;
+  /** The clients behave as they do by default: see `Load`. */
+  readonly ordinary?: boolean;
+  /** How long it lasts, in milliseconds, after `inject` has resolved. */
+  readonly lasts: number;
+  inject(stage: Stage, random: () => number): Promise<Injected>;
+  /** What was promised and not kept. */
+  broken(observed: Observed): string[];
+}
+
+/** One of `choices`. */
+export function pick<T>(choices: readonly T[], random: () => number): T {
+  return choices[Math.floor(random() * choices.length)] as T;
+}

@@ -1,0 +1,83 @@
+import { setTimeout } from 'node:timers/promises';
+import { type Fault, pick } from '../fault.ts';
+import { failures, type Observed } from '../observed.ts';
+import { noneFails, noRetryStorm } from '../promises.ts';
+import { BASE_EJECTION, EJECTION_THRESHOLD } from '../stage.ts';
+
+/** Instances that answer, and lie. */
+export const ANSWER_FAULTS: readonly Fault[] = [
+  {
+    name: 'failing',
+    about: 'one instance fails every call at once with UNAVAILABLE',
+    lasts: 7_000,
+    async inject(stage, random) {
+      const instance = stage.instance(pick(stage.direct, random));
+      instance.order({ kind: 'fail', share: 1, status: 14 });
+      return { hit: [instance.name], heal: async () => instance.order({ kind: 'fail', share: 0, status: 14 }) };
+    },
+    broken(observed) {
+      const periods = 1 + Math.floor((observed.healedAt - observed.injectedAt) / BASE_EJECTION);
+      const seen = failures(observed, 'unary', 'stream').length;
+      const most = EJECTION_THRESHOLD * periods;
+      const tooMany = seen > most ? [`${seen} calls saw it in ${periods} ejection periods`] : [];
+      return [...noneFails(observed, 'retried'), ...tooMany];
+    },
+  },
+  {
+    name: 'flaky',
+    about: 'one instance fails three calls of ten with UNAVAILABLE',
+    lasts: 5_000,
+    async inject(stage, random) {
+      const instance = stage.instance(pick(stage.direct, random));
+      instance.order({ kind: 'fail', share: 0.3, status: 14 });
+      return { hit: [], heal: async () => instance.order({ kind: 'fail', share: 0, status: 14 }) };
+    },
+    broken: (observed) => [...noneFails(observed, 'retried'), ...noRetryStorm(observed)],
+  },
+  {
+    name: 'everything fails',
+    about: 'all instances fail every call with UNAVAILABLE',
+    lasts: 6_000,
+    async inject(stage) {
+      const all = [...stage.instances.values()];
+      for (const instance of all) instance.order({ kind: 'fail', share: 1, status: 14 });
+      return {
+        hit: [],
+        async heal() {
+          for (const instance of all) instance.order({ kind: 'fail', share: 0, status: 14 });
+        },
+      };
+    },
+    broken: noRetryStorm,
+  },
+  {
+    name: 'GOAWAY storm',
+    about: 'one instance after the other says GOAWAY, three times a second',
+    lasts: 0,
+    async inject(stage, random) {
+      const all = [...stage.instances.values()];
+      for (let i = 0; i < 15; i++) {
+        pick(all, random).order({ kind: 'goaway' });
+        await setTimeout(333);
+      }
+      return { hit: [], heal: async () => {} };
+    },
+    broken: (observed) => noneFails(observed),
+  },
+  {
+    name: 'one stream',
+    about: 'all instances are restarted with MAX_CONCURRENT_STREAMS 1',
+    lasts: 4_000,
+    async inject(stage) {
+      const restart = async (streams: number | null): Promise<void> => {
+        for (const instance of stage.instances.values()) {
+          await instance.drain();
+          await instance.start(streams);
+        }
+      };
+      await restart(1);
+      return { hit: [], heal: () => restart(null) };
+    },
+    broken: (observed: Observed) => noneFails(observed),
+  },
+];
