@@ -137,7 +137,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const certificates = await openCertificates(config, { clock, log, broadcast });
 
   const journal = new Journal(clock);
-  const services = new FollowedServices(config, {
+  const services = await FollowedServices.create(config, {
     clock,
     log,
     feed,

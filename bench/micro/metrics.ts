@@ -30,7 +30,12 @@ measure('observe durations of 0.1 ms to 10 s', (times) => {
 /** An exchange that has ended, as far as counting looks at it. */
 const exchange = {
   service: { block: service, unversionedBlock: version },
-  endpoint: { block: endpoint, versionBlock: version, judge: () => {}, requestEnded: () => add(endpoint, ENDPOINT.IN_FLIGHT, -1) },
+  endpoint: {
+    block: endpoint,
+    versionBlock: version,
+    judge: () => {},
+    requestEnded: () => add(endpoint, ENDPOINT.IN_FLIGHT, -1),
+  },
   arrivedAt: 1_000,
   sentAt: 1_000.02,
   answeredAt: 1_000.31,

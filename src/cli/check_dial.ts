@@ -22,7 +22,7 @@ export async function dialAll(config: Config, list: Checklist): Promise<void> {
   };
   for (const [name, options] of config.registries) {
     list.busy(`asking registry ${name}`);
-    const registry = openRegistry(name, options);
+    const registry = await openRegistry(name, options);
     const { checks, instances } = await askRegistry(config, registry);
     await registry.close();
     for (const check of checks) list.add(check);

@@ -107,6 +107,7 @@ function introduce(registry: RegistryFile, instances: readonly BookInstance[], s
     say(`  ${i === 0 ? 'instances' : '         '}  ${name}  ${version}  ${address}`);
   }
   say(`  sidecar    ${sidecar.address}, process ${sidecar.pid}`);
+  say(`  page       ${sidecar.admin}/`);
   if (!sidecar.address.endsWith(':15001')) {
     say('             (port 15001, its usual one, is taken on this machine: the system chose another)');
   }
@@ -117,7 +118,7 @@ function introduce(registry: RegistryFile, instances: readonly BookInstance[], s
 
 function explore(): void {
   say();
-  say('  npm run demo -- --keep     leaves it running, to try it by hand');
+  say('  npm run demo -- --keep     leaves it running, with its page, to try it by hand');
   say('  README.md                  five lines of config for your own etcd');
 }
 
@@ -126,6 +127,7 @@ function explainKept(registry: RegistryFile, sidecar: SidecarProcess): void {
   say();
   say('It goes on running. Try:');
   say();
+  say(`  open ${sidecar.admin}/ in a browser   the page: who is there, how they do, and why this instance`);
   say(`  curl ${sidecar.admin}/services            who is there, in what state`);
   say(`  curl ${sidecar.telemetry}/metrics             what Prometheus scrapes`);
   say(`  grpcurl -plaintext -authority book -H 'x-version: v2' ${sidecar.address} book.BookService/GetBook`);

@@ -99,7 +99,7 @@ function addressText(sidecar: Sidecar, version: string): string {
   const lines = sidecar.listen.map((address) => `  listening on ${address}`);
   for (const address of sidecar.secureListen) lines.push(`  listening on ${address} (TLS)`);
   if (sidecar.inbound !== null) lines.push(`  inbound on ${sidecar.inbound} (TLS), for the app`);
-  lines.push(`  admin on ${url(sidecar.admin, '/services')}`);
+  lines.push(`  admin on ${url(sidecar.admin, '/')}`);
   if (sidecar.adminGrpc !== null) lines.push(`  admin gRPC on ${sidecar.adminGrpc}`);
   lines.push(`  telemetry on ${url(sidecar.telemetry, '/metrics')}`);
   return `Outrigger ${version}\n${lines.join('\n')}\n`;

@@ -2,6 +2,7 @@ import { resolve as resolvePath } from 'node:path';
 import type { Protocol, Routing, ServiceSettings } from '../model/service.ts';
 import { INBOUND } from '../model/tls.ts';
 import type { Config, DiscoverConfig, ServiceConfig } from './config.ts';
+import { withNeeds } from './needs.ts';
 import type { EtcdOptions, RegistryOptions, RegistryTls } from './registry_options.ts';
 import { resolveConsul } from './resolve_consul.ts';
 import { resolveDns } from './resolve_dns.ts';
@@ -141,12 +142,6 @@ function resolveDiscover(
     format: input.format,
     settings: settingsOf(input, where.registry, where.path, DISCOVER_TLS_ID, directory),
   };
-}
-
-/** The settings of a service that the app needs in a certain version (undefined: in none). */
-export function withNeeds(settings: ServiceSettings, version: string | undefined): ServiceSettings {
-  if (version === undefined) return settings;
-  return { ...settings, version: { ...settings.version, default: version, weights: null, sticky: null } };
 }
 
 /** The service of `inbound`: one instance, the app, with all that services have by default. Versions are the caller's affair. */

@@ -113,7 +113,7 @@ const outlier = z.strictObject({
   max_ejection: duration(100).prefault('300s').describe('The longest it is left out.'),
   max_ejected: share(0.01, 'write "outlier: off" to leave nobody out')
     .prefault('10%')
-    .describe('Share of the instances that may be left out at once. One always may.'),
+    .describe('Share of the instances that may be left out at once. One always may, but never the last.'),
   success_rate: z
     .strictObject({
       stdev: z

@@ -238,7 +238,10 @@ export class Feed {
   tell(name: string, send: (message: ToDataThread) => void): void {
     const service = this.#services.get(name);
     if (service === undefined) return;
-    send({ kind: 'service', snapshot: { ...snapshotOf(service), upsert: [...service.instances.values()].filter(isConnected) } });
+    send({
+      kind: 'service',
+      snapshot: { ...snapshotOf(service), upsert: [...service.instances.values()].filter(isConnected) },
+    });
   }
 
   /** A data thread does not use these counters of an instance any more. */

@@ -3,10 +3,10 @@ import type { Clock } from '../base/clock.ts';
 import type { OutriggerError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Config, DiscoverConfig, ServiceConfig } from '../config/config.ts';
-import { withNeeds } from '../config/resolve.ts';
+import { withNeeds } from '../config/needs.ts';
 import { HISTOGRAM_SLOTS, SERVICE } from '../model/counters.ts';
-import { Cluster, type ClusterChange, type Membership } from './cluster/cluster.ts';
 import { logChange } from './cluster/change_log.ts';
+import { Cluster, type ClusterChange, type Membership } from './cluster/cluster.ts';
 import { Discovery } from './cluster/discovery.ts';
 import { type TroubleListener, TroubleLog } from './cluster/trouble_log.ts';
 import type { CounterArena } from './counters.ts';
@@ -54,13 +54,17 @@ export class FollowedServices {
   #onSettled: () => void = () => {};
 
   /** Makes the services known; nothing is looked up before `open`. */
-  constructor(config: Config, deps: FollowedServicesDeps) {
+  static async create(config: Config, deps: FollowedServicesDeps): Promise<FollowedServices> {
+    return new FollowedServices(config, await openRegistries(config, deps), deps);
+  }
+
+  private constructor(config: Config, registries: OpenRegistries, deps: FollowedServicesDeps) {
     const { clock, log, feed } = deps;
     this.#config = config;
     this.#deps = deps;
     this.#startedAt = clock.now();
     this.#trouble = new TroubleLog(log, deps.trouble);
-    this.#registries = openRegistries(config, { clock, log });
+    this.#registries = registries;
     this.#waiting = new Set(config.services.keys());
     this.#health = new ServicesHealth((name) => this.#placeOf(name)?.health ?? null, {
       clock,
@@ -147,7 +151,8 @@ export class FollowedServices {
     const { clock, log, feed } = this.#deps;
     const before = this.#config;
     const registriesBefore = this.#registries;
-    this.#registries = openRegistries(next, { clock, log }, { config: before, registries: registriesBefore });
+    const deps = { clock, log };
+    this.#registries = await openRegistries(next, deps, { config: before, registries: registriesBefore });
     this.#config = next;
     const closing: Promise<unknown>[] = [];
     const moved = (name: string): boolean => registriesBefore.all.get(name) !== this.#registries.all.get(name);

@@ -21,7 +21,7 @@ export type JournalKind =
   | 'reload_rejected';
 
 export interface JournalEntry {
-  /** Rises by one; an entry that repeats the one before it in time keeps its number. */
+  /** Rises by one; an entry that grows keeps its number. */
   readonly id: number;
   /** Epoch milliseconds. */
   readonly at: number;
@@ -34,7 +34,7 @@ export interface JournalEntry {
   readonly count: number;
   /** Why, or what about it; at most `LONGEST_DETAIL` characters. */
   readonly detail: string | null;
-  /** How often it happened in a row, within `REPEATED_WITHIN`. */
+  /** How often it happened to the same instances, each time within `REPEATED_WITHIN`. */
   readonly times: number;
 }
 
@@ -46,7 +46,7 @@ export type JournalEvent = Pick<JournalEntry, 'kind'> &
 export interface JournalReader {
   /** The oldest first. */
   entries(): readonly JournalEntry[];
-  /** Calls `listener` for each new entry, and for each that is repeated. Returns what ends that. */
+  /** Calls `listener` for each new entry, and for each that grows. Returns what ends that. */
   onEntry(listener: (entry: JournalEntry) => void): () => void;
 }
 
@@ -54,9 +54,11 @@ export interface JournalReader {
 export const MOST_ENTRIES = 200;
 export const MOST_NAMED = 5;
 export const LONGEST_DETAIL = 300;
-/** Several data threads tell the same within moments, and an instance that flaps must not push out everything else; in milliseconds. */
+/** Several data threads tell the same, a rack fails instance by instance, one flaps: none of that may push out everything else. In milliseconds. */
 export const REPEATED_WITHIN = 5_000;
 const MOST_OUT = 10_000;
+/** What a registry tells is a set already: each change of it stands for itself. */
+const SETS: readonly JournalKind[] = ['joined', 'changed', 'left'];
 
 /** What happened lately, in memory: for people who look. The log has all of it. */
 export class Journal implements JournalReader {
@@ -65,6 +67,8 @@ export class Journal implements JournalReader {
   readonly #listeners = new Set<(entry: JournalEntry) => void>();
   /** Instances that are out, by service and address: only they can be back. */
   readonly #out = new Set<string>();
+  /** All instances of the entries that still grow, by number. */
+  readonly #growing = new Map<number, { readonly members: Set<string>; readonly until: number }>();
   #lastId = 0;
 
   constructor(clock: Clock) {
@@ -80,32 +84,39 @@ export class Journal implements JournalReader {
     return () => this.#listeners.delete(listener);
   }
 
+  /** What happens to instance after instance of a service, or again to the same, within moments is one entry that grows. */
   add(event: JournalEvent): void {
     const at = this.#clock.now();
     const { kind, service = null, registry = null, instances = [], detail = null } = event;
-    const before = this.#entries.findIndex(
-      (entry) =>
-        entry.kind === kind &&
-        entry.service === service &&
-        entry.registry === registry &&
-        at - entry.at < REPEATED_WITHIN &&
-        entry.count === instances.length &&
-        entry.instances.every((address, index) => address === instances[index]),
-    );
-    const [repeated] = before === -1 ? [] : this.#entries.splice(before, 1);
+    for (const [id, { until }] of this.#growing) if (until <= at) this.#growing.delete(id);
+    const before = SETS.includes(kind)
+      ? -1
+      : this.#entries.findIndex(
+          (entry) =>
+            entry.kind === kind &&
+            entry.service === service &&
+            entry.registry === registry &&
+            this.#growing.has(entry.id),
+        );
+    const [grown] = before === -1 ? [] : this.#entries.splice(before, 1);
+    const id = grown?.id ?? ++this.#lastId;
+    const members = this.#growing.get(id)?.members ?? new Set<string>();
+    const repeated = grown !== undefined && instances.every((address) => members.has(address));
+    for (const address of instances) members.add(address);
+    this.#growing.set(id, { members, until: at + REPEATED_WITHIN });
     const entry: JournalEntry = {
-      id: repeated?.id ?? ++this.#lastId,
+      id,
       at,
       kind,
       service,
       registry,
-      instances: instances.slice(0, MOST_NAMED),
-      count: instances.length,
+      instances: [...members].slice(0, MOST_NAMED),
+      count: members.size,
       detail: detail === null || detail.length <= LONGEST_DETAIL ? detail : `${detail.slice(0, LONGEST_DETAIL - 1)}…`,
-      times: (repeated?.times ?? 0) + 1,
+      times: (grown?.times ?? 1) + (repeated ? 1 : 0),
     };
     this.#entries.push(entry);
-    if (this.#entries.length > MOST_ENTRIES) this.#entries.shift();
+    if (this.#entries.length > MOST_ENTRIES) this.#growing.delete(this.#entries.shift()?.id ?? 0);
     for (const listener of this.#listeners) listener(entry);
   }
 

@@ -12,7 +12,7 @@ import type { SpanExporter } from '../observe/tracing/exporter.ts';
 /** Octets of the access log that may wait for the disk. */
 const LOG_BUFFER = 4 * 1024 * 1024;
 /** People who look at requests at the same time. */
-export const MOST_TAPS = 16;
+const MOST_TAPS = 16;
 
 /** What the config says of single requests. */
 export interface ObservationConfig {

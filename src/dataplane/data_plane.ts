@@ -12,10 +12,16 @@ import type { ClientLimits } from '../model/client_limits.ts';
 import { add, type Block, NO_RANGE, type Range, THREAD, THREAD_RANGE } from '../model/counters.ts';
 import { type ObserveSettings, observesNothing } from '../model/observation.ts';
 import type { ServiceSettings } from '../model/service.ts';
-import type { DataThreadStart, EndpointTurn, FromDataThread, ServiceSnapshot, ToDataThread } from '../model/snapshot.ts';
+import type {
+  DataThreadStart,
+  EndpointTurn,
+  FromDataThread,
+  ServiceSnapshot,
+  ToDataThread,
+} from '../model/snapshot.ts';
 import type { SecureListen } from '../model/tls.ts';
-import { explain } from './explain.ts';
 import { ModulePolicies } from './balancing/module_policies.ts';
+import { explain } from './explain.ts';
 import type { Expiring, ForwardingContext } from './forwarding/context.ts';
 import type { Exchange } from './forwarding/exchange.ts';
 import { Listener, type SecureEntry } from './listener/listener.ts';

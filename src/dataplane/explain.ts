@@ -17,7 +17,12 @@ import { Refusal } from './upstream/selector.ts';
 const NEXT = 5;
 
 /** Policies whose choices are drawn. */
-const BY_CHANCE: readonly string[] = ['random', 'weighted_random', 'least_request', 'peak_ewma'] satisfies BalancePolicy[];
+const BY_CHANCE: readonly string[] = [
+  'random',
+  'weighted_random',
+  'least_request',
+  'peak_ewma',
+] satisfies BalancePolicy[];
 
 /** What this thread would do with a request. Nothing is sent, and no policy moves on. */
 export function explain(request: ExplainRequest, router: Router): Explanation {
@@ -92,12 +97,7 @@ const NOTHING: Explanation = {
   error: null,
 };
 
-function step(
-  filter: string,
-  about: string,
-  kept: readonly Endpoint[],
-  removed: readonly Removed[],
-): ExplainStep {
+function step(filter: string, about: string, kept: readonly Endpoint[], removed: readonly Removed[]): ExplainStep {
   const examples = removed.slice(0, MOST_REMOVED);
   return { filter, about, kept: kept.length, removed: removed.length, examples };
 }

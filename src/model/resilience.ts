@@ -54,7 +54,11 @@ export interface OutlierSettings {
   /** Share of the instances that may be out at once; one always may. */
   readonly maxEjected: number;
   /** Out when the success rate lies `stdev` standard deviations below the mean of all; null: not looked at. */
-  readonly successRate: { readonly stdev: number; readonly minimumHosts: number; readonly requestVolume: number } | null;
+  readonly successRate: {
+    readonly stdev: number;
+    readonly minimumHosts: number;
+    readonly requestVolume: number;
+  } | null;
   /** Out when at least this share of the requests failed; null: not looked at. */
   readonly failurePercentage: {
     readonly threshold: number;

@@ -150,7 +150,12 @@ test('/explain asks a data thread about a request that is described in the query
   });
 });
 
-for (const query of ['path=book', 'service=a%20b', 'service=book&header=nonsense', `service=b${'&header=a:b'.repeat(51)}`]) {
+for (const query of [
+  'path=book',
+  'service=a%20b',
+  'service=book&header=nonsense',
+  `service=b${'&header=a:b'.repeat(51)}`,
+]) {
   test(`/explain says what is wrong with ${query.slice(0, 40)}`, async (t) => {
     const { address } = await start(t);
     const { status, text } = await ask(address, `/explain?${query}`);

@@ -63,8 +63,11 @@ async function open(t: ExecutionContext, path = '/', options: Parameters<typeof 
   return opened;
 }
 
+/** How far one would have to scroll, the page or a table in it. */
 const sideways = (page: Page): Promise<number> =>
-  page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
+  page.evaluate(
+    `Math.max(...[document.documentElement, ...document.querySelectorAll('.scroll')].map((e) => e.scrollWidth - e.clientWidth))`,
+  );
 
 inBrowser('the page shows services and instances with what they do, and goes on by itself', async (t) => {
   const { page, complaints, requests } = await open(t);

@@ -60,6 +60,23 @@ test('what happens again within moments is one entry that counts, and moves to t
   t.deepEqual(kinds(journal), ['reloaded', 'ejected', 'ejected']);
 });
 
+test('what happens to one instance after the other is one entry that grows', (t) => {
+  const clock = manualClock();
+  const journal = new Journal(clock);
+  for (let n = 0; n < 1_000; n++) {
+    clock.advance(10);
+    journal.turned({ turn: 'unreachable', service: 'book', address: `a${n}:1`, detail: 'ECONNREFUSED' });
+  }
+  journal.turned({ turn: 'unreachable', service: 'user', address: 'a1:1', detail: '' });
+  t.deepEqual(
+    journal.entries().map(({ service, count, times, instances }) => [service, count, times, instances.length]),
+    [
+      ['book', 1_000, 1, MOST_NAMED],
+      ['user', 1, 1, 1],
+    ],
+  );
+});
+
 test('only an instance that was out is back', (t) => {
   const journal = new Journal(manualClock());
   const turn = (kind: 'back' | 'lost') => journal.turned({ turn: kind, service: 'book', address: 'a:1', detail: '' });

@@ -8,7 +8,8 @@ import { ANY_PORTS, type Sidecar, startSidecar } from '../support/sidecar.ts';
 
 type Keys = Readonly<Record<string, unknown>>;
 
-const instancesOf = (...servers: readonly GrpcServer[]) => servers.map(({ address, version }) => ({ address, version }));
+const instancesOf = (...servers: readonly GrpcServer[]) =>
+  servers.map(({ address, version }) => ({ address, version }));
 
 const configOf = (services: Keys, more: Keys = {}): string =>
   JSON.stringify({ ...ANY_PORTS, registries: { here: { type: 'static' } }, services, ...more }, null, 2);
@@ -53,35 +54,38 @@ function keepCalling(t: ExecutionContext<unknown>, client: EchoClient): { stop()
   };
 }
 
-test.serial('a file that is replaced is taken over; calls go on, and no connection of a service that stays is closed', async (t) => {
-  const [a, b, c] = [
-    await startGrpcServer({ name: 'a', version: 'v1' }),
-    await startGrpcServer({ name: 'b', version: 'v1' }),
-    await startGrpcServer({ name: 'c', version: 'v1' }),
-  ];
-  const sidecar = await started(t, { echo: { instances: instancesOf(a, b) } }, [a, b, c]);
-  await sidecar.untilReady('echo', 2);
-  const client = connectEcho(sidecar.address);
-  t.teardown(() => client.close());
-  const calling = keepCalling(t, client);
-  replace(
-    sidecar.configFile,
-    configOf({ echo: { instances: instancesOf(a, b), timeout: '5s' }, other: { instances: instancesOf(c) } }),
-  );
-  await sidecar.untilReady('other', 1);
-  replace(sidecar.configFile, configOf({ echo: { instances: instancesOf(a, b), timeout: '6s' } }));
-  await eventually(async () => (await sidecar.service('other')) === null);
-  const outcomes = await calling.stop();
-  t.true(outcomes.length > 0 && outcomes.every(({ code }) => code === 0));
-  t.deepEqual(answeredBy(outcomes), ['a', 'b']);
-  const connects = (await (await fetch(`${sidecar.telemetry}/metrics`)).text())
-    .split('\n')
-    .filter((line) => /^outrigger_upstream_connects_total\{service="echo".*result="ok"/.test(line));
-  t.deepEqual(
-    connects.map((line) => line.split(' ').at(-1)),
-    ['1', '1'],
-  );
-});
+test.serial(
+  'a file that is replaced is taken over; calls go on, and no connection of a service that stays is closed',
+  async (t) => {
+    const [a, b, c] = [
+      await startGrpcServer({ name: 'a', version: 'v1' }),
+      await startGrpcServer({ name: 'b', version: 'v1' }),
+      await startGrpcServer({ name: 'c', version: 'v1' }),
+    ];
+    const sidecar = await started(t, { echo: { instances: instancesOf(a, b) } }, [a, b, c]);
+    await sidecar.untilReady('echo', 2);
+    const client = connectEcho(sidecar.address);
+    t.teardown(() => client.close());
+    const calling = keepCalling(t, client);
+    replace(
+      sidecar.configFile,
+      configOf({ echo: { instances: instancesOf(a, b), timeout: '5s' }, other: { instances: instancesOf(c) } }),
+    );
+    await sidecar.untilReady('other', 1);
+    replace(sidecar.configFile, configOf({ echo: { instances: instancesOf(a, b), timeout: '6s' } }));
+    await eventually(async () => (await sidecar.service('other')) === null);
+    const outcomes = await calling.stop();
+    t.true(outcomes.length > 0 && outcomes.every(({ code }) => code === 0));
+    t.deepEqual(answeredBy(outcomes), ['a', 'b']);
+    const connects = (await (await fetch(`${sidecar.telemetry}/metrics`)).text())
+      .split('\n')
+      .filter((line) => /^outrigger_upstream_connects_total\{service="echo".*result="ok"/.test(line));
+    t.deepEqual(
+      connects.map((line) => line.split(' ').at(-1)),
+      ['1', '1'],
+    );
+  },
+);
 
 test.serial('instances that a new config names differently join and leave without a failed call', async (t) => {
   const [a, b, c] = [
@@ -138,7 +142,10 @@ test.serial('what needs a restart is named, and the rest is taken over', async (
 });
 
 test.serial('SIGHUP reads the config again', async (t) => {
-  const [a, b] = [await startGrpcServer({ name: 'a', version: 'v1' }), await startGrpcServer({ name: 'b', version: 'v1' })];
+  const [a, b] = [
+    await startGrpcServer({ name: 'a', version: 'v1' }),
+    await startGrpcServer({ name: 'b', version: 'v1' }),
+  ];
   const sidecar = await started(t, { echo: { instances: instancesOf(a) } }, [a, b]);
   await sidecar.untilReady('echo', 1);
   writeFileSync(sidecar.configFile, configOf({ echo: { instances: instancesOf(a, b) } }));
@@ -148,7 +155,10 @@ test.serial('SIGHUP reads the config again', async (t) => {
 });
 
 test.serial('a ConfigMap that is swapped (..data) is taken over', async (t) => {
-  const [a, b] = [await startGrpcServer({ name: 'a', version: 'v1' }), await startGrpcServer({ name: 'b', version: 'v1' })];
+  const [a, b] = [
+    await startGrpcServer({ name: 'a', version: 'v1' }),
+    await startGrpcServer({ name: 'b', version: 'v1' }),
+  ];
   const holder = await started(t, { echo: { instances: instancesOf(a) } }, [a, b]);
   // As the kubelet lays a ConfigMap out: the file is a link into ..data, which is a link to the directory of the day.
   const mount = join(dirname(holder.configFile), 'mount');
@@ -170,7 +180,10 @@ test.serial('a ConfigMap that is swapped (..data) is taken over', async (t) => {
 });
 
 test.serial('routes, the default service and discovery change live', async (t) => {
-  const [a, b] = [await startGrpcServer({ name: 'a', version: 'v1' }), await startGrpcServer({ name: 'b', version: 'v1' })];
+  const [a, b] = [
+    await startGrpcServer({ name: 'a', version: 'v1' }),
+    await startGrpcServer({ name: 'b', version: 'v1' }),
+  ];
   const services = { one: { instances: instancesOf(a) }, two: { instances: instancesOf(b) } };
   const sidecar = await started(t, services, [a, b], { default_service: 'one' });
   await sidecar.untilReady('one', 1);

@@ -14,6 +14,8 @@ import type { Change, Hello } from './wire.ts';
 export const MOST_VIEWERS = 16;
 /** In milliseconds. It is the heartbeat, too: a page that hears nothing for some of these is cut off. */
 export const TICK = 1_000;
+/** Changes within this time travel together, in milliseconds: a rack that fails is one entry that grows. */
+export const CHANGES_TOGETHER = 50;
 /** A page that leaves so many octets unread is told nothing until it has read them, then all anew. */
 const MOST_WAITING = 1024 * 1024;
 /** One that has read nothing for so many ticks is not there any more. */
@@ -42,6 +44,9 @@ export class Viewers {
   #sampler: Sampler | null = null;
   #cancelTick: (() => void) | null = null;
   #cancelJournal: (() => void) | null = null;
+  /** Changes that are about to be told, by number. */
+  readonly #changes = new Map<number, JournalEntry>();
+  #cancelChanges: (() => void) | null = null;
 
   constructor(options: ViewersOptions) {
     this.#options = options;
@@ -74,7 +79,7 @@ export class Viewers {
 
   #start(): Sampler {
     const { view, clock } = this.#options;
-    this.#cancelJournal = view.journal?.onEntry((entry) => this.#tell(event('change', shown(entry)))) ?? null;
+    this.#cancelJournal = view.journal?.onEntry((entry) => this.#changed(entry)) ?? null;
     const next = (): void => {
       this.#cancelTick = clock.after(TICK, () => {
         next();
@@ -88,9 +93,22 @@ export class Viewers {
   #stop(): void {
     this.#cancelTick?.();
     this.#cancelJournal?.();
+    this.#cancelChanges?.();
+    this.#changes.clear();
+    this.#cancelChanges = null;
     this.#cancelTick = null;
     this.#cancelJournal = null;
     this.#sampler = null;
+  }
+
+  #changed(entry: JournalEntry): void {
+    this.#changes.set(entry.id, entry);
+    this.#cancelChanges ??= this.#options.clock.after(CHANGES_TOGETHER, () => {
+      this.#cancelChanges = null;
+      const text = Array.from(this.#changes.values(), (change) => event('change', shown(change))).join('');
+      this.#changes.clear();
+      this.#tell(text);
+    });
   }
 
   #tick(): void {

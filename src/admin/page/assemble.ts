@@ -38,13 +38,15 @@ function squeeze(code: string): string {
     .replaceAll(/^\s*\/\/.*$/gm, '')
     .replaceAll(/[ \t]+$/gm, '')
     .replaceAll(/^\s+/gm, '')
-    .replaceAll(/ {2,}/g, ' ');
+    .replaceAll(/ {2,}/g, ' ')
+    .replaceAll(/([{(,;[])\n/g, '$1');
 }
 
 /** What only people who read a style sheet need is left out as well. */
 function squeezeStyle(css: string): string {
   return squeeze(css)
-    .replaceAll(/([{};,])\n/g, '$1')
+    .replaceAll(/\}\n/g, '}')
+    .replaceAll(/, /g, ',')
     .replaceAll(/ \{/g, '{')
     .replaceAll(/;\}/g, '}')
     .replaceAll(/([{;][\w-]+): /g, '$1:');

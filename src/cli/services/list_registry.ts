@@ -30,7 +30,7 @@ export async function listRegistry(command: ServicesCommand, from: FromRegistry,
   if (typeof name !== 'string') return wrongUsage(output, name.message, name.hint);
   const options = result.config.registries.get(name);
   if (options === undefined) throw new Error(`registry "${name}" is gone`);
-  const registry = openRegistry(name, options, { clock: systemClock });
+  const registry = await openRegistry(name, options, { clock: systemClock });
   try {
     return await list(command, from, result.config, registry, output);
   } catch (error) {

@@ -2,9 +2,11 @@ import type { OutriggerError } from '../../base/errors.ts';
 import type { Log, LogFields } from '../../base/log.ts';
 
 /** Hears what the log is told. */
-export interface TroubleListener {
-  (trouble: { readonly registry: string; readonly error: OutriggerError; readonly over: boolean }): void;
-}
+export type TroubleListener = (trouble: {
+  readonly registry: string;
+  readonly error: OutriggerError;
+  readonly over: boolean;
+}) => void;
 
 /**
  * Logs what is wrong with a registry once, however many services see it: a thousand services on one etcd that went away are one

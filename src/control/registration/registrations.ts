@@ -1,5 +1,5 @@
-import type { RegisterOptions } from '../../config/register_options.ts';
 import { isDeepStrictEqual } from 'node:util';
+import type { RegisterOptions } from '../../config/register_options.ts';
 import { RegisteredApp, type RegisteredAppDeps, type RegistrationStatus } from './registered_app.ts';
 
 /** Everything that `register:` lists. */

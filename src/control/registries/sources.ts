@@ -36,15 +36,16 @@ export interface OpenRegistries {
  * Opens every entry of `registries:`; those that can go away remember their last good sets when there is a `state_dir`. Those that were
  * open `before` under the same name with the same options stay.
  */
-export function openRegistries(
+export async function openRegistries(
   config: Config,
   deps: { readonly clock: Clock; readonly log: Log },
   before: { readonly config: Config; readonly registries: OpenRegistries } | null = null,
-): OpenRegistries {
+): Promise<OpenRegistries> {
   const { clock, log } = deps;
   // `state_dir` cannot change while we run.
   const kept = before?.registries.store ?? null;
-  const store = before !== null ? kept : config.stateDir === null ? null : new LastGoodStore(config.stateDir, clock, log);
+  const store =
+    before !== null ? kept : config.stateDir === null ? null : new LastGoodStore(config.stateDir, clock, log);
   const all = new Map<string, Registry>();
   for (const [name, options] of config.registries) {
     const open = before?.registries.all.get(name);
@@ -52,7 +53,7 @@ export function openRegistries(
       all.set(name, open);
       continue;
     }
-    const registry = openRegistry(name, options, { clock });
+    const registry = await openRegistry(name, options, { clock });
     const remembers = store !== null && options.type !== 'static';
     all.set(name, remembers ? withLastGood(registry, store, clock, emptyProtectionOf(config, name)) : registry);
   }

@@ -1,5 +1,5 @@
-import type { HashSource } from '../../model/service.ts';
 import { hash32 } from '../../base/hash.ts';
+import type { HashSource } from '../../model/service.ts';
 import type { RequestView } from './request_view.ts';
 
 /** What a request is hashed by, as an unsigned 32-bit number; null when it has nothing of the kind. */

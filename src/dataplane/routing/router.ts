@@ -66,7 +66,10 @@ export class Router {
       return { service: known, rule: `the authority "${view.head.authority}" names it` };
     }
     if (known === undefined && this.#canDiscover(view.host) && !NOT_A_SERVICE.test(view.host)) {
-      return { service: null, rule: `"${view.host}" would be looked up in the registry (discover) by the first request for it` };
+      return {
+        service: null,
+        rule: `"${view.host}" would be looked up in the registry (discover) by the first request for it`,
+      };
     }
     if (fallback !== null) return told(fallback, 'it is the default_service');
     return { service: null, rule: `nothing names a service: no header, no route, and "${view.host}" is none` };

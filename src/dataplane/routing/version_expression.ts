@@ -8,7 +8,7 @@ export type VersionTerm =
   | { readonly kind: 'any' };
 
 /** A header longer than this names no version: nobody registers one like it. */
-export const LONGEST_EXPRESSION = 256;
+const LONGEST_EXPRESSION = 256;
 const MOST_TERMS = 16;
 /** What a range begins with, or holds, and a name does not. */
 const RANGE = /^[\^~<>=]|\s-\s|\|\||^\d+(\.(\d+|[xX*]))?\.[xX*]$|^[xX]$/;

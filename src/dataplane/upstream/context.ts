@@ -1,9 +1,9 @@
+import type { TlsFailureReason } from '../../base/tls_failure.ts';
 import type { Flusher } from '../../http2/flusher.ts';
 import type { ProtocolErrorToken } from '../../http2/protocol_errors.ts';
-import type { TlsFailureReason } from '../../base/tls_failure.ts';
+import type { Block, Range } from '../../model/counters.ts';
 import type { ModulePolicies } from '../balancing/module_policies.ts';
 import type { TlsMaterials } from '../tls/materials.ts';
-import type { Block, Range } from '../../model/counters.ts';
 import type { TurnClock } from '../turn_clock.ts';
 import type { DialQueue } from './dial_queue.ts';
 import type { Endpoint } from './endpoint.ts';

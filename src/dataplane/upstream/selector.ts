@@ -1,7 +1,7 @@
 import type { Reason } from '../../base/errors.ts';
+import { hash32 } from '../../base/hash.ts';
 import type { RequestRules } from '../../model/resilience.ts';
 import type { Fallback, LabelRule, ServiceSettings } from '../../model/service.ts';
-import { hash32 } from '../../base/hash.ts';
 import { hashOf } from '../routing/request_key.ts';
 import type { RequestView } from '../routing/request_view.ts';
 import { parseVersions, type VersionTerm } from '../routing/version_expression.ts';
@@ -198,12 +198,7 @@ export class Selector {
   }
 
   /** The first alternative that has a usable instance, else the first that has any; null when none has. */
-  #best(
-    terms: readonly VersionTerm[],
-    wishes: readonly Wish[],
-    view: RequestView,
-    rules: RequestRules,
-  ): Subset | null {
+  #best(terms: readonly VersionTerm[], wishes: readonly Wish[], view: RequestView, rules: RequestRules): Subset | null {
     let found: Subset | null = null;
     for (const term of terms) {
       for (const combination of this.#combinations(wishes)) {

@@ -1,6 +1,6 @@
 import test from 'ava';
 import type { AdminView, ServiceView } from '../../../src/admin/admin_view.ts';
-import { MOST_VIEWERS, TICK, Viewers } from '../../../src/admin/live/viewers.ts';
+import { CHANGES_TOGETHER, MOST_VIEWERS, TICK, Viewers } from '../../../src/admin/live/viewers.ts';
 import type { Change, Hello, ServiceDescription, Tick } from '../../../src/admin/live/wire.ts';
 import { RefusedRequest, type StreamClient } from '../../../src/admin/router.ts';
 import { silentLog } from '../../../src/base/log.ts';
@@ -167,8 +167,13 @@ test('who joins, and what else changes, is told as it happens', (t) => {
   join('a:1');
   const { take } = look(viewers);
   take('service');
-  journal.add({ kind: 'left', service: 'book', instances: ['b:1'] });
-  t.is(take<Change>('change')[0]?.kind, 'left');
+  journal.add({ kind: 'lost', service: 'book', instances: ['b:1'] });
+  journal.add({ kind: 'lost', service: 'book', instances: ['c:1'] });
+  clock.advance(CHANGES_TOGETHER);
+  t.deepEqual(
+    take<Change>('change').map(({ kind, count }) => [kind, count]),
+    [['lost', 2]],
+  );
   clock.advance(TICK);
   t.is(take('service').length, 0);
   join('b:1');

@@ -210,7 +210,7 @@ etcdTest('what is written in each format is read back by our own reader', async 
   for (const format of formats) {
     const keeper = world.keep({ format, ttlMs: 60_000 });
     await registered(keeper);
-    const registry = openRegistry('main', { type: 'etcd', endpoints: [world.etcd.endpoint] });
+    const registry = await openRegistry('main', { type: 'etcd', endpoints: [world.etcd.endpoint] });
     const listener = recordingListener();
     registry.watch({ service: 'app', path: PATH, format }, listener);
     await eventually(() => listener.addresses()?.join() === '10.0.0.5:8089', 20_000).catch((error: unknown) => {

@@ -50,7 +50,7 @@ if (present('consul')) {
     if (away) way.cut();
     let disposed: Promise<void> | null = null;
     return {
-      registry: openRegistry(
+      registry: await openRegistry(
         'agent',
         { type: 'consul', address: `http://127.0.0.1:${way.port}`, health: 'passing', consistency: 'default' },
         { clock },

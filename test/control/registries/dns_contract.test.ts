@@ -21,7 +21,7 @@ registryContract(test, 'dns', abilities, async ({ records, clock, away = false, 
   if (away) server.trouble.set('*', 'silence');
   const timeout = slow > 0 ? 5_000 : 100;
   return {
-    registry: openRegistry(
+    registry: await openRegistry(
       'names',
       { type: 'dns', servers: [server.address], family: 'auto', minTtl: 20, maxTtl: 1_000, timeout },
       { clock },

@@ -37,7 +37,7 @@ if (present('etcd')) {
     await write(records);
     if (away) await etcd.kill();
     return {
-      registry: openRegistry(
+      registry: await openRegistry(
         'main',
         { type: 'etcd', endpoints: [way === null ? etcd.endpoint : `http://127.0.0.1:${way.port}`] },
         { clock },

@@ -24,8 +24,8 @@ async function start(options: EurekaServerOptions = {}): Promise<EurekaServer> {
   return server;
 }
 
-function open(urls: readonly string[], options: Partial<EurekaOptions> = {}): Registry {
-  const registry = openRegistry('main', {
+async function open(urls: readonly string[], options: Partial<EurekaOptions> = {}): Promise<Registry> {
+  const registry = await openRegistry('main', {
     type: 'eureka',
     urls,
     interval: 30,
@@ -54,7 +54,7 @@ const shows = (listener: RecordingListener, ...expected: readonly string[]): Pro
 test.serial('everything is asked for once, then only what changed', async (t) => {
   const server = await start();
   server.register('book', { id: 'a', port: 1 });
-  const listener = follow(open([server.url]));
+  const listener = follow(await open([server.url]));
   await shows(listener, '127.0.0.1:1');
   server.register('book', { id: 'b', port: 2 });
   await shows(listener, '127.0.0.1:1', '127.0.0.1:2');
@@ -69,7 +69,7 @@ test.serial('everything is asked for once, then only what changed', async (t) =>
 test.serial('a change that was missed shows in the count, and everything is asked for again', async (t) => {
   const server = await start();
   for (const id of ['a', 'b']) server.register('book', { id, port: id === 'a' ? 1 : 2 });
-  const listener = follow(open([server.url]));
+  const listener = follow(await open([server.url]));
   await shows(listener, '127.0.0.1:1', '127.0.0.1:2');
   server.dropSilently('book', 'a');
   await shows(listener, '127.0.0.1:2');
@@ -79,7 +79,7 @@ test.serial('a change that was missed shows in the count, and everything is aske
 test.serial('a server that offers no changes is asked for everything each time', async (t) => {
   const server = await start({ deltaDisabled: true });
   server.register('book', { id: 'a', port: 1 });
-  const registry = open([server.url]);
+  const registry = await open([server.url]);
   t.is(await registry.check('/services/'), null);
   const listener = follow(registry);
   await shows(listener, '127.0.0.1:1');
@@ -93,7 +93,7 @@ test.serial('only instances that are UP are in the set', async (t) => {
   const server = await start();
   for (const [port, status] of ['UP', 'DOWN', 'STARTING', 'OUT_OF_SERVICE', 'UNKNOWN'].entries())
     server.register('book', { id: status, port: port + 1, status });
-  const listener = follow(open([server.url]));
+  const listener = follow(await open([server.url]));
   await shows(listener, '127.0.0.1:1');
   server.setStatus('book', 'UP', 'OUT_OF_SERVICE');
   await shows(listener);
@@ -113,7 +113,7 @@ test.serial(
       zone: 'us-1a',
     });
     server.register('book', { id: 'b', port: 2, zone: 'us-1b' });
-    const listener = follow(open([server.url]));
+    const listener = follow(await open([server.url]));
     await shows(listener, '127.0.0.1:1', '127.0.0.1:2');
     const found = listener.answers
       .at(-1)
@@ -132,29 +132,29 @@ test.serial('port and address are those that the config asks for', async (t) => 
   server.register('book', { id: 'c', host: 'grpc.test', port: 5, metadata: { gRPC_port: '6' } });
   server.register('book', { id: 'd', host: '::1', port: 7 });
   server.register('book', { id: 'e', host: 'none.test', port: 8, portEnabled: false });
-  const auto = follow(open([server.url]));
+  const auto = follow(await open([server.url]));
   await shows(auto, 'book.test:1', 'secure.test:4', 'grpc.test:6', '[::1]:7');
   t.deepEqual(
     auto.answers.at(-1)?.bad.map(({ key }) => key),
     ['BOOK/e'],
   );
-  const secure = follow(open([server.url], { port: 'secure' }));
+  const secure = follow(await open([server.url], { port: 'secure' }));
   await shows(secure, 'book.test:2', 'secure.test:4', 'grpc.test:7002', '[::1]:7002', 'none.test:7002');
   await shows(
-    follow(open([server.url]), { protocol: 'http/1.1' }),
+    follow(await open([server.url]), { protocol: 'http/1.1' }),
     'book.test:1',
     'secure.test:4',
     'grpc.test:5',
     '[::1]:7',
   );
-  const ip = follow(open([server.url], { address: 'ip', port: 'plain' }));
+  const ip = follow(await open([server.url], { address: 'ip', port: 'plain' }));
   await shows(ip, '127.0.0.9:1', '127.0.0.1:3', '127.0.0.1:5', '127.0.0.1:7', '127.0.0.1:8');
 });
 
 test.serial('a name that is no application is looked for among the virtual addresses', async (t) => {
   const server = await start();
   server.register('book', { id: 'a', port: 1, vip: 'books.internal,library' });
-  const registry = open([server.url]);
+  const registry = await open([server.url]);
   await shows(follow(registry, { path: '/services/Library/' }), '127.0.0.1:1');
   await shows(follow(registry, { path: '/services/nobody/' }));
   t.deepEqual(await registry.names?.(), ['book']);
@@ -163,7 +163,7 @@ test.serial('a name that is no application is looked for among the virtual addre
 test.serial('lists of one that are written as the thing itself are read', async (t) => {
   const server = await start({ oneAsObject: true });
   server.register('book', { id: 'a', port: 1 });
-  const listener = follow(open([server.url]));
+  const listener = follow(await open([server.url]));
   await shows(listener, '127.0.0.1:1');
   server.register('book', { id: 'b', port: 2 });
   await shows(listener, '127.0.0.1:1', '127.0.0.1:2');
@@ -179,7 +179,7 @@ test.serial('the next server is asked when one is away, and it is asked for ever
   for (const server of [first, second]) server.forgetChanges();
   const way = await startTcpProxy(first.port);
   stoppers.push(() => way.close());
-  const listener = follow(open([`http://127.0.0.1:${way.port}/eureka/v2`, second.url]));
+  const listener = follow(await open([`http://127.0.0.1:${way.port}/eureka/v2`, second.url]));
   await shows(listener, '127.0.0.1:1', '127.0.0.1:2');
   way.cut();
   await shows(listener, '127.0.0.1:1', '127.0.0.1:3');
@@ -197,8 +197,8 @@ test.serial(
   async (t) => {
     const server = await start({ basic: 'reader:s3cret%' });
     server.register('book', { id: 'a', port: 1 });
-    await shows(follow(open([server.url], { username: 'reader', password: 's3cret%' })), '127.0.0.1:1');
-    const registry = open([server.url], { username: 'reader', password: 'wr0ng' });
+    await shows(follow(await open([server.url], { username: 'reader', password: 's3cret%' })), '127.0.0.1:1');
+    const registry = await open([server.url], { username: 'reader', password: 'wr0ng' });
     const listener = follow(registry);
     const error = await eventually(() => listener.errors[0] ?? false);
     t.is(error.code, 'eureka_auth');
@@ -210,7 +210,7 @@ test.serial(
 
 test.serial('a wrong path, and a server that speaks no JSON, are said', async (t) => {
   const server = await start();
-  const wrong = open([server.url.replace('/v2', '')]);
+  const wrong = await open([server.url.replace('/v2', '')]);
   t.is((await wrong.check('/'))?.code, 'eureka_path');
   const listener = follow(wrong);
   const error = await eventually(() => listener.errors[0] ?? false);
@@ -225,9 +225,9 @@ test.serial('a server that does not answer is given up after the timeout', async
   const way = await startTcpProxy(server.port, { delay: 60_000 });
   stoppers.push(() => way.close());
   const slow = `http://127.0.0.1:${way.port}/eureka/v2`;
-  const listener = follow(open([slow], { timeout: 200 }));
+  const listener = follow(await open([slow], { timeout: 200 }));
   t.is((await eventually(() => listener.errors[0] ?? false)).code, 'eureka_timeout');
-  await shows(follow(open([slow, server.url], { timeout: 200 })), '127.0.0.1:1');
+  await shows(follow(await open([slow, server.url], { timeout: 200 })), '127.0.0.1:1');
 });
 
 (present('openssl') ? test.serial : test.serial.skip)(
@@ -241,9 +241,9 @@ test.serial('a server that does not answer is given up after the timeout', async
     execFileSync('openssl', [...request, ...names, '-keyout', key, '-out', cert], { stdio: 'ignore' });
     const server = await start({ tls: { key: readFileSync(key), cert: readFileSync(cert), ca: readFileSync(cert) } });
     server.register('book', { id: 'a', port: 1 });
-    await shows(follow(open([server.url], { tls: { ca: cert, cert, key } })), '127.0.0.1:1');
-    t.is((await open([server.url]).check('/'))?.code, 'eureka_tls');
-    const missing = await open([server.url], { tls: { ca: file('nowhere.pem') } }).check('/');
+    await shows(follow(await open([server.url], { tls: { ca: cert, cert, key } })), '127.0.0.1:1');
+    t.is((await (await open([server.url])).check('/'))?.code, 'eureka_tls');
+    const missing = await (await open([server.url], { tls: { ca: file('nowhere.pem') } })).check('/');
     t.is(missing?.code, 'eureka_tls');
     t.regex(missing?.message ?? '', /tls\.ca: cannot read .*nowhere\.pem/);
   },

@@ -26,7 +26,7 @@ registryContract(test, 'eureka', abilities, async ({ records, clock, away = fals
   if (away) way.cut();
   const urls = [`http://127.0.0.1:${way.port}/eureka/v2`];
   return {
-    registry: openRegistry(
+    registry: await openRegistry(
       'main',
       { type: 'eureka', urls, interval: 50, timeout: 5_000, address: 'host', port: 'auto' },
       { clock },

@@ -21,7 +21,7 @@ registryContract(test, 'file', { changes: true, goesAway: true }, async ({ recor
   await write(records);
   if (away) await rename(path, aside);
   return {
-    registry: openRegistry('files', { type: 'file', path }, { clock }),
+    registry: await openRegistry('files', { type: 'file', path }, { clock }),
     query: { service: 'book', path: '/services/book/', format: 'auto' },
     write,
     away: () => rename(path, aside),
@@ -38,7 +38,7 @@ async function inDirectory(
 ): Promise<{ directory: string; registry: Registry }> {
   const directory = await mkdtemp(join(tmpdir(), 'outrigger-file-'));
   for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
-  const registry = openRegistry('files', { type: 'file', path: join(directory, path) });
+  const registry = await openRegistry('files', { type: 'file', path: join(directory, path) });
   t.teardown(async () => {
     await registry.close();
     await rm(directory, { recursive: true, force: true });

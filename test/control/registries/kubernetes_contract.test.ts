@@ -43,7 +43,7 @@ if (present('openssl')) {
     api.delay = slow;
     if (away) api.away();
     return {
-      registry: openRegistry(
+      registry: await openRegistry(
         'cluster',
         {
           type: 'kubernetes',

@@ -151,11 +151,13 @@ registryContract(test, 'several', { changes: true, goesAway: true }, async ({ re
   };
   await write(records);
   if (away) await move('', '.aside');
-  const members = paths.map((path, at) => ({
-    registry: openRegistry(`files ${at}`, { type: 'file', path }, { clock }),
-    path: '/services/{service}/',
-    emptyProtection: 0,
-  }));
+  const members = await Promise.all(
+    paths.map(async (path, at) => ({
+      registry: await openRegistry(`files ${at}`, { type: 'file', path }, { clock }),
+      path: '/services/{service}/',
+      emptyProtection: 0,
+    })),
+  );
   const several = openSeveral(members, 'union', clock);
   return {
     registry: {

@@ -9,18 +9,18 @@ registryContract(test, 'static', { changes: false, goesAway: false }, async ({ r
     'garbage' in record ? { address: record.garbage } : record,
   );
   return {
-    registry: openRegistry('here', { type: 'static' }, { clock }),
+    registry: await openRegistry('here', { type: 'static' }, { clock }),
     query: { service: 'book', path: '', format: 'auto', instances },
     dispose: async () => {},
   };
 });
 
 test('a check finds the config, which is always there', async (t) => {
-  t.is(await openRegistry('here', { type: 'static' }).check(''), null);
+  t.is(await (await openRegistry('here', { type: 'static' })).check(''), null);
 });
 
 test("the config's instances get the defaults of the model, and the later one of two with an address counts", async (t) => {
-  const registry = openRegistry('here', { type: 'static' });
+  const registry = await openRegistry('here', { type: 'static' });
   const listener = recordingListener();
   registry.watch(
     {

@@ -41,7 +41,7 @@ if (zookeeperPresent()) {
     if (away) way.cut();
     const options = { type: 'zookeeper', servers: [`127.0.0.1:${way.port}`], chroot } as const;
     return {
-      registry: openRegistry('main', options, { clock }),
+      registry: await openRegistry('main', options, { clock }),
       query: { service: 'book', path: '/services/book/', format: 'auto' },
       write,
       away: async () => way.cut(),

@@ -88,7 +88,10 @@ test('attempts begin one after the other, each at another instance, up to the nu
   await eventually(() => asked().length === 3);
   t.true(instances.every(({ requests }) => requests.length <= 1));
   const before = asked().map(({ requests }) => requests[0]?.values('grpc-previous-rpc-attempts').join());
-  t.deepEqual(before.sort(), ['', '1', '2']);
+  t.deepEqual(
+    before.toSorted((a = '', b = '') => (a < b ? -1 : 1)),
+    ['', '1', '2'],
+  );
   const winner = asked()[1]?.requests[0];
   await eventually(() => winner?.ended === true);
   winner?.ok();

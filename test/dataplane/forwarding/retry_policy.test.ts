@@ -361,7 +361,7 @@ test('a request that moves to the default service takes its rules, and gives bac
   plane.tell('shop', [], settings);
   t.is(await call.ended(), '0');
   t.is(first.inFlight, 0);
-  await plane.serve('shop', [bad], settings);
+  await plane.serve('shop', [bad], withRetry({ attempts: 2, backoff: { base: '1h', max: '1h' } }));
   const calls = Array.from({ length: 3 }, () => app.call('shop'));
   await eventually(() => first.retries === 4);
   for (const each of calls) each.cancel();

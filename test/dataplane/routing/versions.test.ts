@@ -45,7 +45,12 @@ test('a list takes the first version that has a ready instance, * any, and a nam
 });
 
 test('ranges choose among semantic versions, with or without a v before them', async (t) => {
-  const { app } = await serve(t, [{ version: 'v1.2.0' }, { version: '1.4.1' }, { version: '2.0' }, { version: 'edge' }]);
+  const { app } = await serve(t, [
+    { version: 'v1.2.0' },
+    { version: '1.4.1' },
+    { version: '2.0' },
+    { version: 'edge' },
+  ]);
   const seen = new Set<string>();
   for (let i = 0; i < 6; i++) seen.add(await ask(app, ['x-version', '^1.2']));
   t.deepEqual([...seen].sort(), ['1.4.1', 'v1.2.0']);
@@ -107,7 +112,10 @@ test('all instances of a version out, and nothing to fall back to: no_healthy, w
 });
 
 test('a method has a version of its own; the header goes before it', async (t) => {
-  const { app } = await serve(t, THREE, { methods: { '/book.Book/Get': { version: 'v3' } }, version: { default: 'v1' } });
+  const { app } = await serve(t, THREE, {
+    methods: { '/book.Book/Get': { version: 'v3' } },
+    version: { default: 'v1' },
+  });
   t.is(await ask(app, [], '/book.Book/Get'), 'v3');
   t.is(await ask(app, ['x-version', 'v2'], '/book.Book/Get'), 'v2');
   t.is(await ask(app, [], '/book.Book/List'), 'v1');

@@ -110,3 +110,18 @@ test('in a panic, too, a request that waits gets the place that another one leav
   instance.requests[1]?.ok();
   for (const call of calls) t.is(await call.ended(), '0');
 });
+
+test('a request that its client cancels leaves its place to one that waits', async (t) => {
+  const plane = await startPlane(t);
+  const instance = await startInstance(t, { begun() {} });
+  const { limits } = serviceSettings({ limits: { instance_concurrency: 1 } });
+  await plane.serve('shop', [instance], { limits });
+  const app = await startApp(t, plane);
+  const cancelled = app.call('shop');
+  await eventually(() => instance.requests.length === 1);
+  const waiting = app.call('shop');
+  cancelled.cancel();
+  await eventually(() => instance.requests.length === 2);
+  instance.requests[1]?.ok();
+  t.is(await waiting.ended(), '0');
+});

@@ -90,6 +90,7 @@ test('zone: a zone that is well is used although the others are in a panic; one 
   for (const index of [2, 3, 4, 5]) (members[index] as Fake).state = 'ejected';
   subset.invalidate();
   t.deepEqual(counts(60), [30, 30, 0, 0, 0, 0]);
+  t.false(subset.uses(members[2] as Fake), 'nor do requests that waited go to one that is out');
   (members[0] as Fake).state = 'ejected';
   subset.invalidate();
   t.deepEqual(counts(60), [10, 10, 10, 10, 10, 10], 'fewer than half are usable: all that are connected');
@@ -153,5 +154,30 @@ test('slow start: where all are new nobody is passed over, and policies that mea
     (before.members[0] as Fake).usableSince = before.context.time;
     before.subset.invalidate();
     t.deepEqual(before.counts(500), expected, balance);
+  }
+});
+
+test('slow start: a policy that means one in particular is asked once for each request', (t) => {
+  for (const [exact, asked] of [
+    [true, 1],
+    [false, 8],
+  ] as const) {
+    const context = new TestContext();
+    let picks = 0;
+    const pick = (): number => {
+      picks++;
+      return 0;
+    };
+    const subset = new Subset<Fake>(
+      null,
+      { factory: () => ({ pick }), exact },
+      { random: () => 0.99, now: () => context.now(), zone: null },
+      () => ({ ...NO_RULES, slowStart }),
+    );
+    const members = [new Fake('i0'), new Fake('i1')];
+    (members[0] as Fake).usableSince = context.time;
+    subset.setMembers(members);
+    t.is(subset.pick(null, 0)?.id, 'i0');
+    t.is(picks, asked);
   }
 });

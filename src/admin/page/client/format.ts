@@ -1,5 +1,5 @@
 /** No value, or none yet. */
-export const NONE = '–';
+const NONE = '–';
 
 const WHOLE = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 

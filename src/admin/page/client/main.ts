@@ -63,11 +63,17 @@ addEventListener('keydown', (event) => {
   event.preventDefault();
   view.filter.focus();
 });
+let drawing = false;
 follow(store, (now, change) => {
   connection = now;
   if (change !== null) announce(sentence(change));
-  // A page that nobody sees is drawn when it is seen again.
-  if (!document.hidden) draw();
+  // However much comes at once is drawn once; a page that nobody sees, when it is seen again.
+  if (drawing) return;
+  drawing = true;
+  requestAnimationFrame(() => {
+    drawing = false;
+    draw();
+  });
 });
 document.addEventListener('visibilitychange', draw);
 setInterval(() => {
