@@ -79,4 +79,10 @@ async function main(): Promise<number> {
   }
 }
 
+// Whoever pipes this into "head" has seen enough: no failure, and no reason to end a sidecar.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
 process.exitCode = await main();

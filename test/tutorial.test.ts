@@ -27,7 +27,7 @@ const EXPECTED: readonly RegExp[] = [
   /^v2 on \d+\n$/, // the new version, asked for
   /v2/, // explain
   /^x-outrigger-version: v[12]\r?$/m,
-  /^ *\d+ v1 on [\s\S]*^ *\d+ v2 on /m, // a canary: both
+  /^ *\d+ v1 on [\s\S]*^ *17 v2 on /m, // a canary: both, and as many as the text says
   /^ *\d+ v1 on /m, // one instance less, and no failure
   /backoff|connecting/, // and seen to be away
   /^v2 on \d+\n$/, // all to v2

@@ -39,7 +39,9 @@ export async function runRegister(
     destination: STANDARD_ERROR,
   });
   const print = command === null ? output.out : output.err;
-  print(`Outrigger registers\n${config.register.map(entryText).join('')}`);
+  print(
+    `Outrigger registers\n${config.register.map((entry) => entryText(entry, config.registries.get(entry.registry)?.type)).join('')}`,
+  );
 
   let signaled: NodeJS.Signals | null = null;
   let app: WrappedApp | null = null;
@@ -80,8 +82,13 @@ export async function runRegister(
   return code;
 }
 
-function entryText({ service, registry, address, path, format, health }: RegisterOptions): string {
+/** In Consul a record has the form that Consul gives it, unless it is to be found by kratos. */
+function entryText(
+  { service, registry, address, path, format, health }: RegisterOptions,
+  type: string | undefined,
+): string {
   const where = address.kind === 'given' ? address.address : `port ${address.port} of this machine`;
   const condition = health === null ? 'whatever its state is' : `while its ${health.check.kind} check passes`;
-  return `  ${service}: ${where}, in ${registry} at ${path} as ${format}, ${condition}\n`;
+  const as = type === 'consul' && format !== 'kratos' ? '' : ` as ${format}`;
+  return `  ${service}: ${where}, in ${registry} at ${path}${as}, ${condition}\n`;
 }

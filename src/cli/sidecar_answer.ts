@@ -20,8 +20,11 @@ export async function findAdmin(
 ): Promise<AdminServer | number> {
   const admin = await adminAddress(given, config);
   if (admin.kind === 'address') return admin;
-  if (admin.kind === 'problems') output.err(problemsText(admin.problems, output.color));
-  else output.err(hinted(admin.message, admin.hint));
+  if (admin.kind === 'problems') {
+    // The sidecar goes on with the config that it had: it can still be asked.
+    const hint = 'a sidecar that runs can be asked all the same: --admin host:port';
+    output.err(hinted(problemsText(admin.problems, output.color).trimEnd(), hint));
+  } else output.err(hinted(admin.message, admin.hint));
   return 2;
 }
 

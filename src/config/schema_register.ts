@@ -46,7 +46,9 @@ export const registerSchema = z
     format: z
       .enum(FORMATS.filter((format) => format !== 'auto'))
       .default('outrigger')
-      .describe('How the record is written, so that those who read it find it. Consul has one of its own.'),
+      .describe(
+        'How the record is written, so that those who read it find it. Consul has one of its own, in which only `kratos` makes a difference.',
+      ),
     ttl: duration(SHORTEST_TTL)
       .prefault('15s')
       .describe('How long the record stays when this machine is gone; renewed three times in it.'),

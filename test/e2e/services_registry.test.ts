@@ -66,7 +66,19 @@ user     /services/user/1  10.0.0.5:1  -             1  -     plain
     bad: [],
   });
 
+  // What is in the config and found by discover, too, is listed once.
+  const both = listing({ registries, services: { book: {} }, discover: { path: '/services/{service}/' } }, '--json');
+  const once = JSON.parse((await runOutrigger(both)).stdout) as Record<'instances' | 'off' | 'bad', { key: string }[]>;
+  t.deepEqual(
+    once.instances.map(({ key }) => key),
+    ['/services/book/1', '/services/book/2', '/services/user/1'],
+  );
+  t.deepEqual([once.off.length, once.bad.length], [1, 1]);
+
   const at = ['services', '--registry', '--etcd', etcd.endpoint, '--path'];
+  // go-zero's keys begin with the service's name, so that all keys are to be looked through.
+  const anywhere = await runOutrigger([...at, '{service}/', '--format', 'kitex']);
+  t.regex(anywhere.stdout, /^SERVICE .*\nkitex +kitex\/registry-etcd\/Hello\/10\.0\.0\.9:8888 /);
   const kratos = await runOutrigger([...at, '/microservices/pay/']);
   t.regex(kratos.stdout, /^KEY .*\n\/microservices\/pay\/x {2}10\.0\.0\.8:9000 {2}v3 .* kratos\n$/);
   const forced = await runOutrigger([...at, '/services/user/', '--format', 'grpc']);
@@ -87,7 +99,11 @@ withEtcd('services --registry fails in time, and says why, when etcd does not an
   await etcd.kill();
   const gone = await runOutrigger(['services', '--registry', '--etcd', etcd.endpoint]);
   t.is(gone.code, 1);
-  t.regex(gone.stderr, /^registry "etcd" \(etcd at http:.*ECONNREFUSED.*\n {2}hint: Check that etcd runs/);
+  // Who asks once has no last known instances.
+  t.regex(
+    gone.stderr,
+    /^registry "etcd" \(etcd at http:.*ECONNREFUSED.*\n {2}hint: Check that etcd runs and that `endpoints` names it\.\n$/,
+  );
 });
 
 test.serial('services --registry gives up on what takes a connection and says nothing', async (t) => {

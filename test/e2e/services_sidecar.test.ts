@@ -79,6 +79,13 @@ test.serial(
       t.is(result.code, 0, result.stderr);
       t.regex(result.stdout, /\necho +- +- +- +- +no instance +- +- +- +- +never +stale\n$/);
     }
+    // A config that somebody is at work on is no reason to be blind: the sidecar goes on with the one it had.
+    writeFileSync(join(cwd, 'outrigger.yaml'), 'sevices: {}\n');
+    const told = await runOutrigger(['services'], { cwd, env: { OUTRIGGER_ADMIN: `unix:${socket}` } });
+    t.is(told.code, 0, told.stderr);
+    const lost = await runOutrigger(['services'], { cwd });
+    t.is(lost.code, 2);
+    t.regex(lost.stderr, /unknown key[\s\S]*hint: .*--admin host:port/);
   },
 );
 

@@ -1,6 +1,7 @@
 import { systemClock } from '../../base/clock.ts';
 import { OutriggerError } from '../../base/errors.ts';
 import type { Config } from '../../config/config.ts';
+import { withoutKept } from '../../control/registries/kept.ts';
 import type { Registry } from '../../control/registries/registry.ts';
 import { ask, type ListedRecord } from '../services/ask.ts';
 import { configuredTargets } from '../services/targets.ts';
@@ -45,7 +46,7 @@ export async function askRegistry(config: Config, registry: Registry): Promise<A
     of,
     ok: false,
     text: message,
-    hint,
+    hint: withoutKept(hint),
   }));
   if (errors.size === 0)
     checks.push({ what: 'registry', of, ok: true, text: `${registry.type}, answers and lets us read` });

@@ -11,11 +11,13 @@ export type AdminAddress =
   | { readonly kind: 'wrong'; readonly message: string; readonly hint: string }
   | { readonly kind: 'problems'; readonly problems: readonly Problem[] };
 
-/** `--admin`; else the config's, when there is a config; else OUTRIGGER_ADMIN; else the default. */
+/** `--admin`; else OUTRIGGER_ADMIN, which wins over a config also where that is wrong; else the config's, when there is one; else the default. */
 export async function adminAddress(given: string | null, request: ConfigRequest): Promise<AdminAddress> {
   if (given !== null) return addressOf(given, 'write it as host:port or unix:/path');
-  if (!(await hasConfig(request)))
-    return addressOf(request.env.OUTRIGGER_ADMIN || DEFAULT_ADMIN, 'set OUTRIGGER_ADMIN to host:port');
+  const { OUTRIGGER_ADMIN: told } = request.env;
+  if (told || !(await hasConfig(request))) {
+    return addressOf(told || DEFAULT_ADMIN, 'set OUTRIGGER_ADMIN to host:port');
+  }
   const result = await readConfig(request);
   if (result.kind === 'problems') return result;
   return addressOf(result.config.admin, 'say it: --admin host:port, as the sidecar printed it when it started');

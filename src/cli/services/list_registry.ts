@@ -2,11 +2,12 @@ import { systemClock } from '../../base/clock.ts';
 import { describeError, OutriggerError } from '../../base/errors.ts';
 import type { Config } from '../../config/config.ts';
 import { readConfig } from '../../config/read.ts';
+import { withoutKept } from '../../control/registries/kept.ts';
 import { openRegistry } from '../../control/registries/open.ts';
 import { FORMAT_NAMES, findFormat } from '../../control/registries/records/formats.ts';
 import type { Registry } from '../../control/registries/registry.ts';
 import { type Output, problemsText } from '../check_print.ts';
-import { ask } from './ask.ts';
+import { ask, type ListedRecord } from './ask.ts';
 import type { ServicesCommand, ServicesSource } from './command.ts';
 import { registryJson, registryText } from './registry_print.ts';
 import { configuredTargets, pathTargets, type Target } from './targets.ts';
@@ -75,10 +76,21 @@ async function list(
   for (const error of errors.values()) failed(output, error);
   const answered = answers.flatMap(({ records }) => (records === null ? [] : [records]));
   if (answered.length === 0 && targets.length > 0) return 1;
-  const records = answered.flat();
+  const records = eachOnce(answered);
   const where = `registry "${registry.name}" (${registry.type})${pathsText(targets)}`;
   output.out(command.json ? registryJson(registry.name, registry.type, records) : registryText(records, where));
   return errors.size > 0 ? 1 : 0;
+}
+
+/** A service of the config may also stand where `discover` looks: what was found by the one is not told again by the other. */
+function eachOnce(answers: readonly (readonly ListedRecord[])[]): ListedRecord[] {
+  const told = new Set<string>();
+  return answers.flatMap((records) => {
+    const placed = records.map((record) => ({ record, place: JSON.stringify([record.service, record.key]) }));
+    const fresh = placed.filter(({ place }) => !told.has(place));
+    for (const { place } of fresh) told.add(place);
+    return fresh.map(({ record }) => record);
+  });
 }
 
 function pathsText(targets: readonly Target[]): string {
@@ -92,6 +104,6 @@ function wrongUsage(output: Output, message: string, hint: string): number {
 }
 
 function failed(output: Output, error: unknown): void {
-  const hint = error instanceof OutriggerError && error.hint !== null ? `  hint: ${error.hint}\n` : '';
-  output.err(`${describeError(error)}\n${hint}`);
+  const hint = error instanceof OutriggerError ? withoutKept(error.hint) : null;
+  output.err(`${describeError(error)}\n${hint === null ? '' : `  hint: ${hint}\n`}`);
 }

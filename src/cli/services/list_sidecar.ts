@@ -1,7 +1,7 @@
 import type { ServiceJson } from '../../admin/services_json.ts';
 import { describeError } from '../../base/errors.ts';
-import { type Output, problemsText } from '../check_print.ts';
-import { adminAddress } from './admin_address.ts';
+import type { Output } from '../check_print.ts';
+import { findAdmin } from '../sidecar_answer.ts';
 import { adminGet } from './admin_request.ts';
 import type { ServicesCommand, ServicesSource } from './command.ts';
 import { servicesText } from './sidecar_print.ts';
@@ -13,16 +13,12 @@ type FromSidecar = Extract<ServicesSource, { readonly kind: 'sidecar' }>;
  * know the service; 2 for a bad config or address.
  */
 export async function listSidecar(command: ServicesCommand, from: FromSidecar, output: Output): Promise<number> {
-  const admin = await adminAddress(from.admin, command.config);
-  if (admin.kind === 'problems') {
-    output.err(problemsText(admin.problems, output.color));
-    return 2;
-  }
-  const fail = (message: string, hint: string, code = 1): number => {
+  const admin = await findAdmin(from.admin, command.config, output);
+  if (typeof admin === 'number') return admin;
+  const fail = (message: string, hint: string): number => {
     output.err(`${message}\n  hint: ${hint}\n`);
-    return code;
+    return 1;
   };
-  if (admin.kind === 'wrong') return fail(admin.message, admin.hint, 2);
   let answer: { readonly status: number; readonly body: string };
   try {
     answer = await adminGet(admin.target, '/services');

@@ -5,7 +5,7 @@ import type { Instance } from '../../model/instance.ts';
 import type { BadRecord, Registry, RegistryAnswer, RegistryQuery, RegistryWatch } from '../registries/registry.ts';
 import { BadRecords } from './bad_records.ts';
 import { diff, isEmpty, type SetDiff } from './diff.ts';
-import { EmptyProtection } from './empty_protection.ts';
+import { doubtText, EmptyProtection } from './empty_protection.ts';
 import type { TroubleLog } from './trouble_log.ts';
 
 /** What is known about the instances of one service. */
@@ -13,7 +13,7 @@ export interface Membership {
   readonly name: string;
   /** False until the registry has answered once. */
   readonly known: boolean;
-  /** True while the registry cannot confirm the set; it stays in use. */
+  /** True while the registry cannot confirm the set, or says that nobody is left and is not yet believed; the set stays in use. */
   readonly stale: boolean;
   /** When the registry last told a set, in epoch milliseconds; 0 if never. The age of what is known is `clock.now()` minus this. */
   readonly updatedAt: number;
@@ -115,7 +115,8 @@ export class Cluster {
     this.#badRecords.report(answer.bad);
     const doubted = this.doubting;
     const current = this.#membership.instances.length;
-    if (this.#protection.offer(answer.instances, current) && !doubted) {
+    if (!this.#protection.offer(answer.instances, current)) return;
+    if (!doubted) {
       this.#deps.log.warn(
         'The registry says that all instances are gone; they stay in use until it has said so for long.',
         {
@@ -124,14 +125,18 @@ export class Cluster {
         },
       );
     }
+    // Whoever looks at the set is to see that it is not what the registry says.
+    const trouble = this.#error?.message ?? doubtText(this.registry.name);
+    this.#change({ ...this.#membership, stale: true, trouble });
   }
 
   #failed(error: OutriggerError): void {
     if (this.#closed) return;
     this.#setError(error);
+    const doubted = this.doubting;
     // An empty answer from a registry that then fails is not confirmed by it.
     this.#protection.forget();
-    if (this.#membership.stale) return;
+    if (this.#membership.stale && !doubted) return;
     this.#change({ ...this.#membership, stale: this.#membership.known, trouble: error.message });
   }
 

@@ -42,3 +42,8 @@ export class EmptyProtection {
     this.#cancelDoubt = null;
   }
 }
+
+/** What is wrong with a set that is in use while an empty one waits. */
+export function doubtText(registry: string): string {
+  return `registry "${registry}" says that all instances are gone, which is believed when it has stood for \`empty_protection\``;
+}

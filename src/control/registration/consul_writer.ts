@@ -111,9 +111,12 @@ export function openConsulWriter(options: ConsulWriterOptions, deps: WriterDeps,
   };
 }
 
-/** The body of `PUT /v1/agent/service/register`. The version stands where readers of all kinds look for it. */
+/**
+ * The body of `PUT /v1/agent/service/register`. The version stands where readers of all kinds look for it; of the formats only
+ * kratos' has anything of its own in Consul.
+ */
 function definitionOf(registration: Registration, service: string, check: string): object {
-  const { id, address, version, weight, zone, metadata, ttlMs } = registration;
+  const { id, address, version, weight, zone, metadata, format, ttlMs } = registration;
   const target = parseAddress(address);
   if (target === null || 'path' in target)
     throw new OutriggerError('consul_address', `Consul holds hosts and ports: ${address} cannot be registered there`, {
@@ -124,6 +127,10 @@ function definitionOf(registration: Registration, service: string, check: string
     Name: service,
     Address: target.host,
     Port: target.port,
+    // Without an endpoint of its scheme, go-kratos' `contrib/registry/consul` takes the address for one of HTTP.
+    ...(format === 'kratos'
+      ? { TaggedAddresses: { grpc: { Address: `grpc://${address}?isSecure=false`, Port: target.port } } }
+      : {}),
     Meta: { ...metadata, ...(version === null ? {} : { version }), ...(zone === null ? {} : { zone }) },
     Tags: version === null ? [] : [`version=${version}`],
     // Whole numbers from 1, as Consul takes them.

@@ -2,6 +2,7 @@ import { type BackoffPolicy, backoffDelay, REGISTRY_BACKOFF } from '../../base/b
 import type { Clock } from '../../base/clock.ts';
 import { describeError, OutriggerError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
+import { withoutKept } from '../registries/kept.ts';
 import type { Registration } from './registration.ts';
 import type { Held, RegistrationWriter } from './writer.ts';
 
@@ -255,7 +256,11 @@ export class Keeper {
     const known = this.#error?.code === error.code;
     this.#error = error;
     if (!known && !this.#stopping)
-      this.#deps.log.warn(error.message, { ...this.#fields(), reason: error.code, hint: error.hint });
+      this.#deps.log.warn(error.message, {
+        ...this.#fields(),
+        reason: error.code,
+        hint: withoutKept(error.hint, 'Trying goes on.'),
+      });
   }
 
   #confirmed(at: number): void {

@@ -130,7 +130,32 @@ test('with protection an empty answer is believed when it has stood for the time
   clock.advance(1);
   t.deepEqual(ports(), []);
   t.false(cluster.doubting);
-  t.deepEqual(changes[1]?.diff.removed, [instanceOn(1)]);
+  t.deepEqual(changes.at(-1)?.diff.removed, [instanceOn(1)]);
+});
+
+test('while an empty answer is doubted the set is stale, and it is said why', (t) => {
+  const { registry, clock, cluster, changes } = start(10_000);
+  const stands = () => [cluster.membership.stale, cluster.membership.trouble?.replace(/,.*/, '') ?? null];
+  const doubted = [true, 'registry "main" says that all instances are gone'];
+  registry.set('book', [instanceOn(1)]);
+  clock.advance(1_000);
+  registry.set('book', []);
+  registry.set('book', []);
+  t.deepEqual(stands(), doubted);
+  t.is(cluster.membership.updatedAt, 1_000, 'the age is that of the set in use');
+  t.deepEqual(changes[1]?.diff, NONE);
+  t.is(changes.length, 2);
+  registry.set('book', [instanceOn(1)]);
+  t.deepEqual(stands(), [false, null]);
+
+  registry.set('book', []);
+  registry.fail('book', 'etcd_unavailable');
+  t.true(cluster.membership.stale);
+  t.notRegex(cluster.membership.trouble ?? '', /all instances are gone/);
+  registry.set('book', []);
+  t.deepEqual(stands(), doubted, 'an error that is over is not told any more');
+  clock.advance(10_000);
+  t.deepEqual(stands(), [false, null]);
 });
 
 test('with protection an answer or an error in between starts anew', (t) => {
@@ -164,7 +189,7 @@ test('a closed cluster tells nothing and leaves no timer', async (t) => {
   registry.set('book', []);
   await cluster.close();
   listener.set({ instances: [], bad: [] });
-  t.is(changes.length, 1);
+  t.is(changes.length, 2, 'the set, and that it is doubted');
   t.is(clock.pending, 0);
   t.is(registry.watches.size, 0);
 });

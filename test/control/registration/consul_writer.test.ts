@@ -182,6 +182,23 @@ test.serial('an agent that is away, or silent, is an error within the timeout; c
   t.like(await t.throwsAsync(open({}, { address: silent.address }).writer.put()), { code: 'consul_unavailable' });
 });
 
+testWithConsul(
+  'as kratos an app has an endpoint of gRPC, as its own registry writes it, and no other format has',
+  async (t) => {
+    const tagged = async (format: string) => {
+      const { writer, service } = open({ format });
+      await writer.put();
+      t.deepEqual((await eventually(async () => (await found(service))[0]))?.address, '10.0.0.5:8089');
+      const [entry] = (await consul.call('GET', `health/service/${service}`)) as {
+        Service: { TaggedAddresses: Record<string, unknown> };
+      }[];
+      return entry?.Service.TaggedAddresses.grpc;
+    };
+    t.deepEqual(await tagged('kratos'), { Address: 'grpc://10.0.0.5:8089?isSecure=false', Port: 8089 });
+    t.is(await tagged('outrigger'), undefined);
+  },
+);
+
 test.serial('what has no place in Consul is refused at once', (t) => {
   const { code } = t.throws(() => open({ address: 'unix:/run/app.sock' })) as Error & { code: string };
   t.is(code, 'consul_address');

@@ -2,7 +2,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { Coalescer } from '../../../src/control/registries/coalesce.ts';
 import { etcdError } from '../../../src/control/registries/etcd/errors.ts';
-import { belongsTo, rangeEnd } from '../../../src/control/registries/etcd/keys.ts';
+import { belongsTo, rangeEnd, rangeOf } from '../../../src/control/registries/etcd/keys.ts';
 import { RecordSet } from '../../../src/control/registries/etcd/record_set.ts';
 import { Gate } from '../../../src/control/registries/gate.ts';
 import { findFormat } from '../../../src/control/registries/records/formats.ts';
@@ -24,6 +24,11 @@ test('a range holds exactly the keys with its prefix', (t) => {
   );
   t.deepEqual(rangeEnd(Buffer.from('/a/')), Buffer.from('/a0'));
   t.deepEqual(rangeEnd(Buffer.of(1, 0xff)), Buffer.of(2));
+});
+
+test('the range of no prefix is every key, written as etcd wants it', (t) => {
+  t.deepEqual(rangeOf('/a/'), { key: Buffer.from('/a/'), end: Buffer.from('/a0') });
+  t.deepEqual(rangeOf(''), { key: Buffer.of(0), end: Buffer.of(0) });
 });
 
 test('a path that is a name does not find keys of a longer name', (t) => {

@@ -115,15 +115,17 @@ test('priority: the first that fails keeps its set; the second steps in for one 
   t.is(never.listener.answers.at(-1)?.trouble?.code, 'etcd_unavailable');
 });
 
-test('the empty answer of one registry is doubted as its own config says', (t) => {
-  const { etcd, consul, clock, ports } = setUp('union', 60_000);
+test('the empty answer of one registry is doubted as its own config says, and the whole is marked meanwhile', (t) => {
+  const { etcd, consul, clock, ports, listener } = setUp('union', 60_000);
   etcd.set('book', [instanceOn(1)]);
   consul.set('book', [instanceOn(2)]);
   etcd.set('book', []);
   consul.set('book', []);
   t.is(ports(), '1');
+  t.regex(listener.answers.at(-1)?.trouble?.message ?? '', /^registry "etcd" says that all instances are gone/);
   clock.advance(60_000);
   t.is(ports(), '');
+  t.is(listener.answers.at(-1)?.trouble, undefined);
 });
 
 test('one registry that answers the check is enough', async (t) => {

@@ -1,5 +1,6 @@
 import test from 'ava';
 import { POLICIES } from '../../../src/dataplane/balancing/policies.ts';
+import { weightOf } from '../../../src/grpc/load_report.ts';
 import { candidates, type TestCandidate, TestContext, tally } from '../../support/candidates.ts';
 
 /** Everybody reports its weight once a second, for so many seconds. */
@@ -68,4 +69,21 @@ test('turns survive a change of the set', (t) => {
     last.set(id, i);
   }
   t.true(gap <= 12, `somebody waited for ${gap} picks`);
+});
+
+test('an instance that fails everything at once does not attract requests, idle as it is by its own report', (t) => {
+  const members = candidates(4);
+  const context = new TestContext();
+  const picker = POLICIES.orca(members, null, context);
+  let counts: number[] = [];
+  for (let second = 0; second < 60; second++) {
+    context.time += 1_000;
+    counts = tally(picker, 4, 400);
+    for (const [index, qps] of counts.entries()) {
+      const fails = index === 0;
+      const weight = weightOf({ qps, eps: fails ? qps : 0, utilization: fails ? 0.01 : qps / 400 });
+      if (weight > 0) (members[index] as TestCandidate).load.reported(weight, context.time);
+    }
+  }
+  t.true((counts[0] as number) < 40, String(counts));
 });

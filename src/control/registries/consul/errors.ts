@@ -1,6 +1,5 @@
 import { describeError, OutriggerError } from '../../../base/errors.ts';
-
-const KEPT = 'The last known instances stay in use; trying goes on.';
+import { KEPT } from '../kept.ts';
 
 /** What Consul and the way to it say, by the text of it: Consul has no error codes, and answers 500 for much that is no fault of its own. */
 const KINDS = [

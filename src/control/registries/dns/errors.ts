@@ -1,21 +1,20 @@
 import { describeError, OutriggerError } from '../../../base/errors.ts';
-
-const KEEPS = 'The last known instances stay in use; trying goes on.';
+import { KEPT } from '../kept.ts';
 
 /** By the codes of c-ares, which Node's resolver reports. https://nodejs.org/api/dns.html#error-codes */
 const KINDS: Readonly<Record<string, { readonly code: string; readonly hint: string }>> = {
   ETIMEOUT: {
     code: 'dns_timeout',
-    hint: `No name server answered in time: check \`servers\`, or raise \`timeout\`. ${KEEPS}`,
+    hint: `No name server answered in time: check \`servers\`, or raise \`timeout\`. ${KEPT}`,
   },
-  ECONNREFUSED: { code: 'dns_unavailable', hint: `No name server listens there: check \`servers\`. ${KEEPS}` },
+  ECONNREFUSED: { code: 'dns_unavailable', hint: `No name server listens there: check \`servers\`. ${KEPT}` },
   ESERVFAIL: {
     code: 'dns_servfail',
-    hint: `The name server could not find out (SERVFAIL): it may not reach the servers of that zone. ${KEEPS}`,
+    hint: `The name server could not find out (SERVFAIL): it may not reach the servers of that zone. ${KEPT}`,
   },
   EREFUSED: {
     code: 'dns_refused',
-    hint: `The name server does not answer for that zone (REFUSED): check the name and \`servers\`. ${KEEPS}`,
+    hint: `The name server does not answer for that zone (REFUSED): check the name and \`servers\`. ${KEPT}`,
   },
 };
 
@@ -24,7 +23,7 @@ export function dnsError(cause: unknown, where: string): OutriggerError {
   if (cause instanceof OutriggerError) return cause;
   const kind = KINDS[codeOf(cause)];
   return new OutriggerError(kind?.code ?? 'dns_failed', `${where}: ${describeError(cause)}`, {
-    hint: kind?.hint ?? KEEPS,
+    hint: kind?.hint ?? KEPT,
     cause,
   });
 }

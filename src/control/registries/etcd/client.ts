@@ -5,7 +5,7 @@ import { describeError, OutriggerError } from '../../../base/errors.ts';
 import type { EtcdOptions, RegistryTls } from '../../../config/registry_options.ts';
 import { authDisabled, INVALID_TOKEN, TOKEN_REFUSED, tokenRefused } from './errors.ts';
 import { avoidFailed, eachEndpointOnce } from './hosts.ts';
-import { rangeEnd } from './keys.ts';
+import { rangeOf } from './keys.ts';
 import { type EtcdLeases, leaseCalls } from './leases.ts';
 import type { KeyValue } from './record_set.ts';
 import type { EtcdTiming } from './timing.ts';
@@ -126,8 +126,8 @@ export async function connectEtcd(options: EtcdOptions, timing: EtcdTiming): Pro
 
   return {
     async list(prefix) {
-      const key = Buffer.from(prefix);
-      const { header, kvs } = await authenticated(() => client.kv.range({ key, range_end: rangeEnd(key) }));
+      const { key, end } = rangeOf(prefix);
+      const { header, kvs } = await authenticated(() => client.kv.range({ key, range_end: end }));
       const records = kvs.map((kv) => ({
         key: kv.key.toString(),
         value: kv.value.toString(),
@@ -136,9 +136,8 @@ export async function connectEtcd(options: EtcdOptions, timing: EtcdTiming): Pro
       return { revision: BigInt(header.revision), records };
     },
     async probe(prefix) {
-      // An empty key is none for etcd; \0 is the first one there is.
-      const key = prefix === '' ? Buffer.of(0) : Buffer.from(prefix);
-      const range = { key, range_end: prefix === '' ? Buffer.of(0) : rangeEnd(key), limit: 1, keys_only: true };
+      const { key, end } = rangeOf(prefix);
+      const range = { key, range_end: end, limit: 1, keys_only: true };
       await authenticated(() => client.kv.range(range));
     },
     watch: () => client.watchClient.watch(),

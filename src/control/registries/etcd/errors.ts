@@ -1,4 +1,5 @@
 import { describeError, OutriggerError } from '../../../base/errors.ts';
+import { KEPT } from '../kept.ts';
 
 /** What etcd and its gRPC client say, by the text of it: the client library drops the codes of the errors that it casts. */
 const KINDS = [
@@ -26,7 +27,7 @@ const KINDS = [
   {
     code: 'etcd_unavailable',
     pattern: /UNAVAILABLE|no leader|ECONNREFUSED|ECONNRESET|stream ended|CANCELLED|leader changed/,
-    hint: 'Check that etcd runs and that `endpoints` names it. The last known instances stay in use; trying goes on.',
+    hint: `Check that etcd runs and that \`endpoints\` names it. ${KEPT}`,
   },
 ] as const;
 
@@ -43,7 +44,7 @@ export function etcdError(
   const kind = KINDS.find(({ pattern }) => pattern.test(text));
   const where = `registry "${registry}" (etcd at ${endpoints.join(', ')})`;
   return new OutriggerError(kind?.code ?? 'etcd_failed', `${where}: ${doing}: ${text}`, {
-    hint: kind?.hint ?? 'The last known instances stay in use; trying goes on.',
+    hint: kind?.hint ?? KEPT,
     cause: new Error(text, { cause }),
   });
 }

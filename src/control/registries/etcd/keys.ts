@@ -1,3 +1,18 @@
+/** The keys from `key` on, and before `end`, as etcd wants them. */
+export interface KeyRange {
+  readonly key: Buffer;
+  readonly end: Buffer;
+}
+
+/**
+ * The range that holds every key with this prefix, and all keys for the empty one, which `{service}/` begins with. An empty key is
+ * none for etcd; `\0` is the first one there is.
+ */
+export function rangeOf(prefix: string): KeyRange {
+  const key = prefix === '' ? Buffer.of(0) : Buffer.from(prefix);
+  return { key, end: prefix === '' ? Buffer.of(0) : rangeEnd(key) };
+}
+
 /**
  * The end of the key range that holds every key with this prefix: the prefix with its last byte that can grow increased.
  * `\0` means "to the end of the key space". https://etcd.io/docs/v3.5/learning/api/#key-ranges

@@ -1,7 +1,7 @@
 import type { IWatchResponse } from 'etcd3';
 import type { Clock } from '../../../base/clock.ts';
 import type { WatchCall } from './client.ts';
-import { rangeEnd } from './keys.ts';
+import { rangeOf } from './keys.ts';
 import type { KeyChange } from './record_set.ts';
 
 /** Why a watch is over: history was thrown away below its revision, or anything else. */
@@ -43,7 +43,7 @@ export function followWatch(
   events: WatchStreamEvents,
   clock: Clock,
 ): () => void {
-  const key = Buffer.from(options.prefix);
+  const { key, end: rangeEnd } = rangeOf(options.prefix);
   let over = false;
   let parts: KeyChange[] = [];
 
@@ -101,7 +101,7 @@ export function followWatch(
   call.write({
     create_request: {
       key,
-      range_end: rangeEnd(key),
+      range_end: rangeEnd,
       start_revision: String(options.from),
       progress_notify: true,
       fragment: true,

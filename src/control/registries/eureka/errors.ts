@@ -1,4 +1,5 @@
 import { describeError, OutriggerError } from '../../../base/errors.ts';
+import { KEPT } from '../kept.ts';
 
 /** An answer with a status other than 200. */
 export class EurekaStatus extends Error {
@@ -35,7 +36,7 @@ const KINDS = [
   {
     code: 'eureka_unavailable',
     pattern: /ECONN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_AGAIN|socket hang up|aborted|status 5\d\d/,
-    hint: 'Check that the server runs and that `urls` names it. The last known instances stay in use; trying goes on.',
+    hint: `Check that the server runs and that \`urls\` names it. ${KEPT}`,
   },
 ] as const;
 
@@ -46,7 +47,7 @@ export function eurekaError(cause: unknown, registry: string, urls: readonly str
   const kind = KINDS.find(({ pattern }) => pattern.test(text));
   const where = `registry "${registry}" (eureka at ${urls.join(', ')})`;
   return new OutriggerError(kind?.code ?? 'eureka_failed', `${where}: ${doing}: ${text}`, {
-    hint: kind?.hint ?? 'The last known instances stay in use; trying goes on.',
+    hint: kind?.hint ?? KEPT,
     cause,
   });
 }

@@ -1,4 +1,5 @@
 import { describeError, OutriggerError } from '../../../base/errors.ts';
+import { KEPT } from '../kept.ts';
 
 /** An answer of the API server that says no. https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/ */
 export class ApiError extends Error {
@@ -19,8 +20,6 @@ export class ApiError extends Error {
     return this.status === 410;
   }
 }
-
-const KEEPS = 'The last known instances stay in use; trying goes on.';
 
 const KINDS = [
   {
@@ -43,7 +42,7 @@ const KINDS = [
     text: null,
     hint: 'Check that `address` is that of an API server of Kubernetes 1.21 or later, without a path.',
   },
-  { code: 'kubernetes_overloaded', status: /^429$/, text: null, hint: KEEPS },
+  { code: 'kubernetes_overloaded', status: /^429$/, text: null, hint: KEPT },
   {
     code: 'kubernetes_tls',
     status: null,
@@ -54,13 +53,13 @@ const KINDS = [
     code: 'kubernetes_timeout',
     status: null,
     text: /no answer within/,
-    hint: 'The API server took the connection but did not answer in time. The last known instances stay in use; trying goes on.',
+    hint: `The API server took the connection but did not answer in time. ${KEPT}`,
   },
   {
     code: 'kubernetes_unavailable',
     status: /^5\d\d$/,
     text: /ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EPIPE|hang up|aborted|closed/,
-    hint: 'Check that the API server runs and can be reached from here. The last known instances stay in use; trying goes on.',
+    hint: `Check that the API server runs and can be reached from here. ${KEPT}`,
   },
 ] as const;
 
@@ -68,7 +67,7 @@ const KINDS = [
 export function kubernetesError(cause: unknown, where: string, doing: string): OutriggerError {
   if (cause instanceof OutriggerError) {
     const { code, message, hint } = cause;
-    return new OutriggerError(code, `${where}: ${message}`, { hint: hint ?? KEEPS, cause });
+    return new OutriggerError(code, `${where}: ${message}`, { hint: hint ?? KEPT, cause });
   }
   const text = describeError(cause);
   const status = cause instanceof ApiError ? String(cause.status) : null;
@@ -76,7 +75,7 @@ export function kubernetesError(cause: unknown, where: string, doing: string): O
   const full = typeof error?.code === 'string' ? `${error.code} ${text}` : text;
   const kind = KINDS.find((known) => (status === null ? known.text?.test(full) : known.status?.test(status)));
   return new OutriggerError(kind?.code ?? 'kubernetes_failed', `${where}: ${doing}: ${text}`, {
-    hint: kind?.hint ?? KEEPS,
+    hint: kind?.hint ?? KEPT,
     cause,
   });
 }

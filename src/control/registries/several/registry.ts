@@ -1,8 +1,8 @@
 import type { Clock } from '../../../base/clock.ts';
-import type { OutriggerError } from '../../../base/errors.ts';
+import { OutriggerError } from '../../../base/errors.ts';
 import type { RegistryMode } from '../../../config/config.ts';
 import type { Instance } from '../../../model/instance.ts';
-import { EmptyProtection } from '../../cluster/empty_protection.ts';
+import { doubtText, EmptyProtection } from '../../cluster/empty_protection.ts';
 import type { Registry, RegistryAnswer, RegistryListener, RegistryQuery, RegistryWatch } from '../registry.ts';
 import { newRegistryStats } from '../stats.ts';
 import { combine, type MemberView } from './combine.ts';
@@ -111,7 +111,7 @@ function watchAll(
           const held = views[at]?.answer?.instances.length ?? 0;
           if (!protection.offer(answer.instances, held)) return;
           // It answers again, though not with something to believe at once.
-          learn(null, answer.trouble ?? null);
+          learn(null, answer.trouble ?? doubt(registry.name));
           tell(true);
         },
         error(error) {
@@ -136,4 +136,11 @@ function watchAll(
       await Promise.all(open.map((watch) => watch.close()));
     },
   };
+}
+
+/** So that whoever looks at the set sees that it is not what the registries say. */
+function doubt(registry: string): OutriggerError {
+  return new OutriggerError('registry_empty', doubtText(registry), {
+    hint: 'The last known instances stay in use meanwhile. Look whether that registry has lost its data.',
+  });
 }

@@ -1,4 +1,5 @@
 import { describeError, OutriggerError } from '../../../base/errors.ts';
+import { KEPT } from '../kept.ts';
 
 /** https://zookeeper.apache.org/doc/r3.8.4/apidocs/zookeeper-server/org/apache/zookeeper/KeeperException.Code.html */
 export const NO_NODE = -101;
@@ -32,7 +33,7 @@ const KINDS = [
   {
     code: 'zookeeper_unavailable',
     pattern: /ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_AGAIN|connection (was|is)/,
-    hint: 'Check that ZooKeeper runs and that `servers` names it. The last known instances stay in use; trying goes on.',
+    hint: `Check that ZooKeeper runs and that \`servers\` names it. ${KEPT}`,
   },
   {
     code: 'zookeeper_path',
@@ -53,7 +54,7 @@ export function zookeeperError(
   const kind = KINDS.find(({ pattern }) => pattern.test(text));
   const where = `registry "${registry}" (zookeeper at ${servers.join(', ')})`;
   return new OutriggerError(kind?.code ?? 'zookeeper_failed', `${where}: ${doing}: ${text}`, {
-    hint: kind?.hint ?? 'The last known instances stay in use; trying goes on.',
+    hint: kind?.hint ?? KEPT,
     cause,
   });
 }
