@@ -39,8 +39,8 @@ function sourcesText({ sources, registryMode, health }: ServiceConfig | Discover
   };
 }
 
-function instanceText({ address, version, weight, zone }: StaticInstance): object {
-  return { address, version, weight, zone };
+function instanceText({ address, version, weight, zone, metadata }: StaticInstance): object {
+  return { address, version, weight, zone, metadata };
 }
 
 /** @param needed its version is what the app needs: that stands under `needs` */

@@ -80,4 +80,5 @@ export interface StaticInstance {
   readonly version?: string | null | undefined;
   readonly weight?: number | undefined;
   readonly zone?: string | null | undefined;
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
 }

@@ -92,6 +92,10 @@ const instance = z.strictObject({
     .default(1)
     .describe('Relative share of the traffic, for policies that weigh; 0: only when there are no others.'),
   zone: text('a zone, or null').nullable().default(null).describe('Where it runs, for `zone: prefer` and `match`.'),
+  metadata: z
+    .record(text('the name of a label'), z.string({ error: 'a text' }))
+    .default({})
+    .describe('Labels, for `match`: `{ region: eu }`.'),
 });
 
 const registryNames = z

@@ -129,8 +129,8 @@ default_service: b
     instances: [],
   });
   t.deepEqual(config.services.get('b')?.instances, [
-    { address: 'h:1', version: 'v1', weight: 0.5, zone: 'z' },
-    { address: 'unix:/run/b', version: null, weight: 1, zone: null },
+    { address: 'h:1', version: 'v1', weight: 0.5, zone: 'z', metadata: {} },
+    { address: 'unix:/run/b', version: null, weight: 1, zone: null, metadata: {} },
   ]);
   t.like(config.discover, {
     registry: 'f',

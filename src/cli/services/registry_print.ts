@@ -44,7 +44,7 @@ export function registryJson(registry: string, type: string, records: readonly L
 
 function sorted(records: readonly ListedRecord[]) {
   return {
-    there: records.filter(({ instances, problem }) => problem === null && instances.length > 0),
+    there: records.filter(({ instances }) => instances.length > 0),
     off: records.filter(({ instances, problem }) => problem === null && instances.length === 0),
     bad: records.filter(({ problem }) => problem !== null),
   };

@@ -89,7 +89,7 @@ export class RecordSet {
     const { decoded, format } = readRecord(this.#format, key, value, this.#path, this.#protocol);
     switch (decoded.kind) {
       case 'instances':
-        return { revision, instances: decoded.instances, problem: null, format };
+        return { revision, instances: decoded.instances, problem: decoded.problem ?? null, format };
       case 'nobody':
         return { revision, instances: [], problem: null, format };
       case 'problem':

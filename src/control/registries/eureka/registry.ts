@@ -115,7 +115,7 @@ function answerOf(applications: EurekaApplications, query: RegistryQuery, option
     const decoded = decodeInstance(found, options, query.protocol ?? 'h2');
     const known = decoded.kind === 'instances' ? decoded.instances : [];
     for (const instance of known) instances.set(instance.address, instance);
-    const problem = decoded.kind === 'problem' ? decoded.problem : null;
+    const problem = decoded.kind === 'nobody' ? null : (decoded.problem ?? null);
     records.push({ key: `${app.toUpperCase()}/${found.id}`, format: 'eureka', instances: known, problem });
   }
   const bad = records.flatMap(({ key, problem }) => (problem === null ? [] : [{ key, problem }]));

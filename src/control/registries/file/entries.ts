@@ -18,7 +18,8 @@ export function answerOf(
   const bad: BadRecord[] = [];
   for (const entry of entries) {
     const { decoded } = decodeEntry(entry, format, protocol);
-    if (decoded.kind === 'problem') bad.push({ key: entry.where, problem: decoded.problem });
+    const problem = problemOf(decoded);
+    if (problem !== null) bad.push({ key: entry.where, problem });
     if (decoded.kind !== 'instances') continue;
     for (const instance of decoded.instances) byAddress.set(instance.address, instance);
   }
@@ -28,7 +29,11 @@ export function answerOf(
 
 function seen({ where }: FileEntry, { decoded, format }: ReadRecord): SeenRecord {
   const instances = decoded.kind === 'instances' ? decoded.instances : [];
-  return { key: where, format, instances, problem: decoded.kind === 'problem' ? decoded.problem : null };
+  return { key: where, format, instances, problem: problemOf(decoded) };
+}
+
+function problemOf(decoded: ReadRecord['decoded']): string | null {
+  return decoded.kind === 'nobody' ? null : (decoded.problem ?? null);
 }
 
 /** `{ address, ... }` or an address; anything else is a registry's record, so that what etcd holds can be pasted in. */

@@ -1,5 +1,6 @@
 import type { Instance, MethodSwitches } from '../../../model/instance.ts';
 import type { Protocol } from '../../../model/service.ts';
+import { shown } from './address.ts';
 
 /** What the instances of a query must speak: a record with several endpoints gives the one that does. */
 export type RecordProtocol = Protocol;
@@ -19,10 +20,11 @@ export interface RawRecord {
 
 /**
  * What a record says: who is there; that nobody is (a registered instance that is switched off); or nothing that can be
- * understood. `problem` completes the sentence "the record at <key> ...".
+ * understood. `problem` completes the sentence "the record at <key> ..."; instances may come with one as well, that cost only a part of
+ * what the record says.
  */
 export type Decoded =
-  | { readonly kind: 'instances'; readonly instances: readonly Instance[] }
+  | { readonly kind: 'instances'; readonly instances: readonly Instance[]; readonly problem?: string }
   | { readonly kind: 'nobody' }
   | { readonly kind: 'problem'; readonly problem: string };
 
@@ -84,7 +86,9 @@ export interface FoundInstance {
 }
 
 export function oneInstance(found: FoundInstance): Decoded {
-  return { kind: 'instances', instances: [instanceOf(found)] };
+  const decoded: Decoded = { kind: 'instances', instances: [instanceOf(found)] };
+  if (isWeight(found.weight)) return decoded;
+  return { ...decoded, problem: `has a weight that is no number from 0: found ${shown(found.weight)}; it counts as 1` };
 }
 
 export function instanceOf(found: FoundInstance): Instance {
@@ -111,6 +115,13 @@ export function numberOf(value: unknown): number | null {
   const text = textOf(value);
   const number = text === null ? Number.NaN : Number(text);
   return Number.isFinite(number) ? number : null;
+}
+
+/** There is none, or one that can be used. */
+function isWeight(value: unknown): boolean {
+  if (value === undefined || value === null || value === '') return true;
+  const weight = numberOf(value);
+  return weight !== null && weight >= 0;
 }
 
 /** A weight that nobody can use must not cost the instance: it counts as 1. */

@@ -44,6 +44,6 @@ function answerOf(query: RegistryQuery): RegistryAnswer {
 }
 
 function instanceOf(listed: StaticInstance, address: string): Instance {
-  const { version = null, weight = 1, zone = null } = listed;
-  return { id: address, address, version, weight, zone, metadata: {} };
+  const { version = null, weight = 1, zone = null, metadata = {} } = listed;
+  return { id: address, address, version, weight, zone, metadata };
 }

@@ -333,3 +333,11 @@ test('no value makes any format throw, and whatever is read has a usable address
   );
   t.pass();
 });
+
+test('a weight that is no number costs no instance: it counts as 1, and the record is reported', (t) => {
+  const value = JSON.stringify({ Op: 0, Addr: '1.2.3.4:80', Metadata: { weight: 'heavy' } });
+  const { decoded } = readRecord(findFormat('auto') as RecordFormat, '/s/a', value, '/s/');
+  if (decoded.kind !== 'instances') return t.fail(decoded.kind);
+  t.like(decoded.instances[0], { address: '1.2.3.4:80', weight: 1 });
+  t.regex(decoded.problem ?? '', /weight that is no number from 0: found "heavy"; it counts as 1/);
+});
