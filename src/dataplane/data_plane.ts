@@ -71,8 +71,9 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
   readonly #clients: ClientLimits | undefined;
   #settingsForDiscovered: ServiceSettings | null;
   readonly #sweeper: NodeJS.Timeout;
-  #flushed: Exchange[] = [];
-  #flushedSpare: Exchange[] = [];
+  /** Exchanges that wrote something in this turn, up to `#flushedCount`; not cut, as in `Flusher`. */
+  readonly #flushed: (Exchange | null)[] = [];
+  #flushedCount = 0;
 
   constructor(start: DataThreadStart, post: Post) {
     this.#post = post;
@@ -256,7 +257,7 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
   }
 
   afterFlush(exchange: Exchange): void {
-    this.#flushed.push(exchange);
+    this.#flushed[this.#flushedCount++] = exchange;
   }
 
   random(): number {
@@ -323,13 +324,15 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
 
   #endTurn(): void {
     const flushed = this.#flushed;
-    if (flushed.length > 0) {
-      this.#flushed = this.#flushedSpare;
+    if (this.#flushedCount > 0) {
       this.clock.endTurn();
       const now = this.clock.now();
-      for (let i = 0; i < flushed.length; i++) (flushed[i] as Exchange).flushed(now);
-      flushed.length = 0;
-      this.#flushedSpare = flushed;
+      for (let i = 0; i < this.#flushedCount; i++) {
+        const exchange = flushed[i] as Exchange;
+        flushed[i] = null;
+        exchange.flushed(now);
+      }
+      this.#flushedCount = 0;
     }
     this.clock.endTurn();
   }

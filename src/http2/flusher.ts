@@ -5,8 +5,9 @@ import type { Sender } from './sender.ts';
  * readable socket of this turn has been read: one write per socket and turn. One per thread.
  */
 export class Flusher {
-  #dirty: Sender[] = [];
-  #spare: Sender[] = [];
+  /** Those that are to be flushed, up to `#count`: an array that is cut to nothing and filled again costs calls into the runtime. */
+  readonly #dirty: (Sender | null)[] = [];
+  #count = 0;
   #scheduled = false;
   readonly #run = (): void => this.#flushAll();
   readonly #endTurn: () => void;
@@ -17,7 +18,7 @@ export class Flusher {
   }
 
   mark(sender: Sender): void {
-    this.#dirty.push(sender);
+    this.#dirty[this.#count++] = sender;
     this.wake();
   }
 
@@ -29,14 +30,14 @@ export class Flusher {
   }
 
   #flushAll(): void {
-    // Flushing one may make another dirty; those go out in this turn as well.
-    while (this.#dirty.length > 0) {
-      const batch = this.#dirty;
-      this.#dirty = this.#spare;
-      for (let i = 0; i < batch.length; i++) (batch[i] as Sender).flush();
-      batch.length = 0;
-      this.#spare = batch;
+    const dirty = this.#dirty;
+    // Flushing one may make another dirty: those are behind it, and go out in this turn as well.
+    for (let i = 0; i < this.#count; i++) {
+      const sender = dirty[i] as Sender;
+      dirty[i] = null;
+      sender.flush();
     }
+    this.#count = 0;
     this.#scheduled = false;
     this.#endTurn();
   }

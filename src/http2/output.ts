@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { Credits } from './credits.ts';
 import type { Stream } from './streams/stream.ts';
 
 /** Size of an output buffer. Most flushes fit one; more are chained. */
@@ -43,10 +44,12 @@ export class Output {
   #segments: Buffer[] = [];
   /** Full buffers of ours, to be returned to the pool with the next completed write. */
   #full: Buffer[] = [];
-  #inFlight: Buffer[] = [];
-  /** stream, octets, stream, octets, ...: whom to credit when the next write, and the one under way, have completed. Negative: held ones. */
-  #credits: (Stream | number)[] = [];
-  #creditsInFlight: (Stream | number)[] = [];
+  /** What the write under way was made from: one buffer, as nearly always, or several. */
+  #inFlight: Buffer | null = null;
+  #moreInFlight: Buffer[] = [];
+  /** Whom to credit when the next write, and the one under way, have completed. */
+  #credits = new Credits();
+  #creditsInFlight = new Credits();
   readonly #onCredit: (stream: Stream, octets: number) => void;
   readonly #onWritten = (error?: Error | null): void => this.#completed(error);
 
@@ -90,7 +93,7 @@ export class Output {
       this.#segments.push(start === 0 && end === buf.length ? buf : buf.subarray(start, end));
       this.pending += length;
     }
-    if (source !== null) this.#credits.push(source, held ? -length : length);
+    if (source !== null) this.#credits.add(source, held ? -length : length);
   }
 
   /** Appends a large payload that must be copied, filling buffers to their end. */
@@ -103,7 +106,7 @@ export class Output {
       this.commit(this.at + size);
       at += size;
     }
-    if (source !== null) this.#credits.push(source, held ? start - end : end - start);
+    if (source !== null) this.#credits.add(source, held ? start - end : end - start);
   }
 
   /** Writes all that was appended, unless a write is still under way: then its completion does. */
@@ -119,15 +122,16 @@ export class Output {
     const buffer = this.buffer as Buffer;
     if (segments.length === 0) {
       const whole = buffer.subarray(0, this.at);
-      this.#inFlight.push(buffer);
+      this.#inFlight = buffer;
       this.#reset();
-      this.#socket.write(whole, this.#onWritten);
+      // Past the queue of `Writable`, which would be a queue behind ours: only one write is under way here at a time.
+      this.#socket._write(whole, BYTES, this.#onWritten);
       return;
     }
     this.#cut();
-    for (const full of this.#full) this.#inFlight.push(full);
-    this.#full.length = 0;
-    if (this.buffer !== null) this.#inFlight.push(this.buffer);
+    this.#moreInFlight = this.#full;
+    this.#full = [];
+    this.#inFlight = buffer;
     this.#reset();
     this.#segments = [];
     const last = segments.length - 1;
@@ -145,8 +149,8 @@ export class Output {
     this.#segments = [];
     this.#reset();
     this.pending = 0;
-    this.#pay(this.#creditsInFlight);
-    this.#pay(this.#credits);
+    this.#creditsInFlight.pay(this.#onCredit);
+    this.#credits.pay(this.#onCredit);
   }
 
   #reset(): void {
@@ -172,17 +176,21 @@ export class Output {
     return this.buffer;
   }
 
+  /** The write may have completed before `_write` returned, as it does when the socket has room. */
   #completed(error: Error | null | undefined): void {
-    for (const buffer of this.#inFlight) giveBuffer(buffer);
-    this.#inFlight.length = 0;
+    if (this.#inFlight !== null) giveBuffer(this.#inFlight);
+    this.#inFlight = null;
+    if (this.#moreInFlight.length > 0) {
+      for (const buffer of this.#moreInFlight) giveBuffer(buffer);
+      this.#moreInFlight = [];
+    }
     this.writing = false;
-    this.#pay(this.#creditsInFlight);
-    // A failed write is followed by the socket's close event, which is where a connection ends.
-    if (!error) this.#written();
-  }
-
-  #pay(credits: (Stream | number)[]): void {
-    for (let i = 0; i < credits.length; i += 2) this.#onCredit(credits[i] as Stream, credits[i + 1] as number);
-    credits.length = 0;
+    this.#creditsInFlight.pay(this.#onCredit);
+    // The socket's close event is where a connection ends.
+    if (error) this.#socket.destroy(error);
+    else this.#written();
   }
 }
+
+/** `_write` asks for an encoding of octets, too. */
+const BYTES = 'buffer' as BufferEncoding;

@@ -224,7 +224,7 @@ export class Sender {
     const queue = this.#queue;
     this.#queue = [];
     let served = 0;
-    while (served < queue.length && this.window.available > 0 && !this.#choked) {
+    while (served < queue.length && this.window.available > 0 && !this.#isChoked()) {
       const waiting = queue[served++] as Stream;
       waiting.queued = false;
       this.#sendWaiting(waiting);
@@ -297,7 +297,7 @@ export class Sender {
     if (this.#ended) return end;
     const output = this.#output;
     const streamWindow = stream.sendWindow;
-    const allowed = this.#choked ? 0 : Math.min(end - start, streamWindow.available, this.window.available);
+    const allowed = this.#isChoked() ? 0 : Math.min(end - start, streamWindow.available, this.window.available);
     const stop = allowed > 0 ? start + allowed : start;
     let at = start;
     while (at < stop || (at === end && start === end)) {
@@ -353,7 +353,7 @@ export class Sender {
   }
 
   /** The socket takes less than comes: DATA waits on its stream, where it can be joined, dropped, and told from what others wait for. */
-  get #choked(): boolean {
+  #isChoked(): boolean {
     return this.#output.pending > MAX_UNWRITTEN && this.#output.writing;
   }
 

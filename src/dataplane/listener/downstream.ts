@@ -22,6 +22,16 @@ export interface DownstreamEvents {
   onClosed(connection: Downstream): void;
 }
 
+/** What not every connection has. */
+export interface DownstreamOptions {
+  /** The other end is no app beside us, but somebody from outside. */
+  readonly inbound?: InboundGate | null;
+  /** The address that the client connects from, if the socket is not what it connected to; null: it has none. */
+  readonly source?: string | null;
+  /** The socket emits no `data`: see `Connection`. */
+  readonly volatile?: boolean;
+}
+
 /** A connection from an app: each request on it becomes an exchange. */
 export class Downstream implements ConnectionOwner {
   readonly http2: Connection;
@@ -30,23 +40,19 @@ export class Downstream implements ConnectionOwner {
   readonly #inbound: InboundGate | null;
   readonly #source: string | null;
 
-  /**
-   * @param inbound the other end is no app beside us, but somebody from outside
-   * @param source the address that the client connects from, if `socket` is not what it connected to; null: it has none
-   */
   constructor(
     socket: Duplex,
     context: ForwardingContext,
     events: DownstreamEvents,
     limits: Limits,
-    inbound: InboundGate | null = null,
-    source: string | null = sourceOf(socket),
+    options: DownstreamOptions = {},
   ) {
+    const { inbound = null, source = sourceOf(socket), volatile = false } = options;
     this.#source = source;
     this.#inbound = inbound;
     this.#context = context;
     this.#events = events;
-    this.http2 = new Connection(socket, 'server', this, limits, context.flusher);
+    this.http2 = new Connection(socket, 'server', this, limits, context.flusher, volatile);
   }
 
   onRequest(stream: Stream, list: HeaderList, head: MessageHead, endStream: boolean): void {

@@ -9,6 +9,7 @@ import type { ClientLimits } from '../../model/client_limits.ts';
 import type { InboundRules } from '../../model/tls.ts';
 import type { ForwardingContext } from '../forwarding/context.ts';
 import { Http1Server } from '../http1/http1_server.ts';
+import { readAccepted } from '../read_buffer.ts';
 import { Downstream, type DownstreamEvents, sourceOf } from './downstream.ts';
 import { InboundGate } from './inbound_gate.ts';
 import { sniff } from './sniff.ts';
@@ -181,7 +182,7 @@ export class Listener implements DownstreamEvents {
 
   /** A connection that is known to be HTTP/2; its SETTINGS are still to come. */
   #serve(socket: Socket, inbound: InboundGate | null): void {
-    const connection = new Downstream(socket, this.#context, this, this.#limits, inbound);
+    const connection = new Downstream(socket, this.#context, this, this.#limits, { inbound });
     const cancel = this.#clock.after(this.#headerTimeout, () =>
       connection.http2.fail(ERROR.SETTINGS_TIMEOUT, 'settings_timeout'),
     );
@@ -218,9 +219,11 @@ export class Listener implements DownstreamEvents {
         cancel();
         return this.serveHttp1(socket, first);
       }
-      const connection = new Downstream(socket, this.#context, this, this.#limits);
+      const quick = readAccepted(socket, (buffer, length) => connection.http2.receive(buffer, length));
+      const read = quick ?? socket;
+      const connection = new Downstream(read, this.#context, this, this.#limits, { volatile: quick !== null });
       onTimeout = (): void => connection.http2.fail(ERROR.SETTINGS_TIMEOUT, 'settings_timeout');
-      this.#unready.set(connection, { socket, cancel });
+      this.#unready.set(connection, { socket: read, cancel });
       this.#connections.add(connection);
       this.#onCount(1);
       socket.removeListener('error', ignore);
@@ -234,7 +237,7 @@ export class Listener implements DownstreamEvents {
   serveHttp1(socket: Duplex, first: Buffer | null): void {
     this.#http1 ??= new Http1Server(this.#context.flusher, this.#headerTimeout, this);
     const inside = this.#http1.accept(socket, first);
-    this.#connections.add(new Downstream(inside, this.#context, this, this.#limits, null, sourceOf(socket)));
+    this.#connections.add(new Downstream(inside, this.#context, this, this.#limits, { source: sourceOf(socket) }));
     this.#onCount(1);
   }
 }

@@ -1,30 +1,12 @@
-import { connect, Socket, type SocketConstructorOpts } from 'node:net';
+import { connect, Socket } from 'node:net';
 import type { ConnectResult } from '../../model/counters.ts';
 import type { Target } from '../../model/instance.ts';
+import { onread, type Received } from '../read_buffer.ts';
 
 /** How long a TCP connection and the first SETTINGS may take, in milliseconds (gRPC's MIN_CONNECT_TIMEOUT is 20 s; a LAN needs far less). */
 export const CONNECT_TIMEOUT = 5_000;
 /** TCP keepalive: finds a half-dead connection that carries no traffic. */
 export const TCP_KEEPALIVE = 30_000;
-
-/**
- * What all sockets of this thread read into, one after the other: a buffer per read, as sockets have by default, costs more than copying
- * what is kept of it.
- */
-const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
-
-/** Who takes what was read into the thread's one buffer; null: nobody, the socket emits `data` as sockets do. */
-export type Received = ((buffer: Buffer, length: number) => void) | null;
-
-/** The `onread` option of a socket. */
-export function onread(received: Received): Pick<SocketConstructorOpts, 'onread'> {
-  if (received === null) return {};
-  const callback = (length: number): boolean => {
-    received(READ_BUFFER, length);
-    return true;
-  };
-  return { onread: { buffer: READ_BUFFER, callback } };
-}
 
 /** Starts a TCP or unix-socket connection to an instance. Errors come as the socket's events. */
 export function dial(target: Target, received: Received): Socket {

@@ -4,9 +4,10 @@ import { NO_ALPN } from '../../base/tls_failure.ts';
 import type { Target } from '../../model/instance.ts';
 import type { Protocol } from '../../model/service.ts';
 import type { UpstreamTls } from '../../model/tls.ts';
+import { onread, type Received } from '../read_buffer.ts';
 import type { TlsMaterials } from '../tls/materials.ts';
 import { certificateNames, describeNames, hasName } from '../tls/names.ts';
-import { onread, type Received, TCP_KEEPALIVE } from './dial.ts';
+import { TCP_KEEPALIVE } from './dial.ts';
 
 /** What lets the next connection to the same instance leave out the certificates (RFC 8446 section 2.2). */
 export interface TlsSession {
