@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Child, startChild } from '../children.ts';
 import type { Context } from '../context.ts';
@@ -19,7 +19,10 @@ let configs = 0;
 
 /** Starts `outrigger run` with a config (JSON is YAML); resolves when it listens. */
 export async function startOutrigger(context: Context, config: object, cpus: string): Promise<SidecarProcess> {
-  const file = join(context.directory, `outrigger-${++configs}.yaml`);
+  // Apart from the logs of the load: the directory of a config is watched for changes.
+  const directory = join(context.directory, `outrigger-${++configs}`);
+  mkdirSync(directory);
+  const file = join(directory, 'outrigger.yaml');
   const addresses = { listen: '127.0.0.1:0', admin: '127.0.0.1:0', telemetry: '127.0.0.1:0' };
   writeFileSync(file, JSON.stringify({ ...addresses, ...config }));
   const child = startChild('outrigger', process.execPath, [BUILT, 'run', '--config', file], { cpus });

@@ -6,6 +6,13 @@ import type { Clock } from '../../base/clock.ts';
 const SETTLE = 30;
 
 /**
+ * A directory in which others write all the time, as a log beside the config does: after so many events in a row the watch is given up for
+ * `PAUSE` milliseconds, and then everything is looked at again. So whatever happens there costs a look a second, and is seen within one.
+ */
+const MOST_EVENTS = 32;
+const PAUSE = 1_000;
+
+/**
  * Looks without being told, for what raises no event: network file systems, a link whose target changes, a directory that
  * came only now. In milliseconds.
  */
@@ -22,6 +29,10 @@ export class DirectoryWatch {
   #watcher: FSWatcher | null = null;
   /** Which directory is watched: path, device and inode; another one may have taken its name. */
   #watched: string | null = null;
+  /** Events since the watch began, or since the last `PAUSE` without one. */
+  #events = 0;
+  #lastEvent = 0;
+  #cancelPause: (() => void) | null = null;
   #cancelSettle: (() => void) | null = null;
   #cancelRescan: (() => void) | null = null;
   #closed = false;
@@ -38,11 +49,11 @@ export class DirectoryWatch {
       ({ dev, ino }) => `${dev}:${ino}:${directory}`,
       () => null,
     );
-    if (this.#closed || identity === this.#watched) return;
+    if (this.#closed || identity === this.#watched || this.#cancelPause !== null) return;
     this.#detach();
     if (identity === null) return;
     try {
-      this.#watcher = watch(directory, { persistent: false }, () => this.#settle());
+      this.#watcher = watch(directory, { persistent: false }, () => this.#event(directory));
       this.#watcher.on('error', () => this.#detach());
       this.#watched = identity;
     } catch {
@@ -54,6 +65,7 @@ export class DirectoryWatch {
     this.#closed = true;
     this.#cancelSettle?.();
     this.#cancelRescan?.();
+    this.#cancelPause?.();
     this.#detach();
   }
 
@@ -61,6 +73,24 @@ export class DirectoryWatch {
     this.#watcher?.close();
     this.#watcher = null;
     this.#watched = null;
+  }
+
+  #event(directory: string): void {
+    const now = this.#clock.now();
+    this.#events = now - this.#lastEvent > PAUSE ? 1 : this.#events + 1;
+    this.#lastEvent = now;
+    if (this.#events > MOST_EVENTS) this.#pause(directory);
+    this.#settle();
+  }
+
+  #pause(directory: string): void {
+    this.#detach();
+    this.#events = 0;
+    this.#cancelPause = this.#clock.after(PAUSE, () => {
+      this.#cancelPause = null;
+      // What happened meanwhile is looked for once the watch is there again: nothing falls in between.
+      void this.attach(directory).then(() => this.#settle());
+    });
   }
 
   #settle(): void {
