@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 import { parseCommandLine } from './cli/args.ts';
 import { processOutput } from './cli/check_print.ts';
-import { ownVersion } from './cli/own_version.ts';
+import { EarlyThread } from './control/data_thread.ts';
+import { DATA_THREAD, ownVersion } from './program.ts';
 
 const OLDEST_NODE = [22, 18] as const;
 
@@ -17,8 +18,9 @@ async function main(): Promise<number> {
   // Each command brings only what it needs: a sidecar holds no demo in memory.
   switch (command.kind) {
     case 'run': {
+      const early = new EarlyThread(DATA_THREAD);
       const { runSidecar } = await import('./cli/run.ts');
-      return runSidecar(command.config, command.command, ownVersion(), output);
+      return runSidecar(command.config, command.command, ownVersion(), output, early);
     }
     case 'check': {
       const { runCheck } = await import('./cli/check.ts');

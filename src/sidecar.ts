@@ -1,5 +1,4 @@
 import { hostname } from 'node:os';
-import { extname } from 'node:path';
 import { startAdminServer } from './admin/admin_server.ts';
 import type { AdminView, Readiness, ServiceView } from './admin/admin_view.ts';
 import type { GrpcServer, GrpcServerOptions } from './admin/grpc_server.ts';
@@ -12,6 +11,7 @@ import { redact } from './config/redact.ts';
 import { planReload, type ReloadOutcome } from './config/reload.ts';
 import type { CertificateStore, CertificateStoreDeps } from './control/certificates/store.ts';
 import { CounterArena } from './control/counters.ts';
+import type { EarlyThread } from './control/data_thread.ts';
 import { EndpointErrors } from './control/endpoint_errors.ts';
 import { Explainer } from './control/explainer.ts';
 import { type FedService, Feed } from './control/feed.ts';
@@ -29,6 +29,7 @@ import { PROTOCOL_ERROR_TOKENS } from './http2/protocol_errors.ts';
 import type { FromDataThread, ToDataThread } from './model/snapshot.ts';
 import { createExposition } from './observe/exposition.ts';
 import type { EventLog } from './observe/log.ts';
+import { DATA_THREAD } from './program.ts';
 
 export interface SidecarOptions {
   readonly config: Config;
@@ -41,6 +42,8 @@ export interface SidecarOptions {
   readonly reread?: () => Promise<Reread>;
   /** The module that data threads run; only tests give another. */
   readonly dataThread?: URL;
+  /** The first data thread, if it was begun ahead. */
+  readonly early?: EarlyThread;
 }
 
 /** A running sidecar. */
@@ -95,7 +98,8 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     await assertNotTaken([...config.listen, ...secure.map(({ address }) => address)]);
   }
   const threads: DataThreads = new DataThreads({
-    entry: options.dataThread ?? new URL(`./dataplane/thread${extname(import.meta.url)}`, import.meta.url),
+    entry: options.dataThread ?? DATA_THREAD,
+    early: options.early,
     listen: config.listen,
     secure,
     reusePort: config.reusePort,

@@ -5,6 +5,7 @@ import type { Config } from '../config/config.ts';
 import { type ConfigRequest, readConfig } from '../config/read.ts';
 
 import type { RegistryOptions } from '../config/registry_options.ts';
+import type { EarlyThread } from '../control/data_thread.ts';
 import { createLog } from '../observe/log.ts';
 import { type Sidecar, startSidecar } from '../sidecar.ts';
 import { type Output, problemsText } from './check_print.ts';
@@ -13,6 +14,8 @@ import { startWrappedApp, type WrappedApp } from './wrapped_app.ts';
 /** How long the start-up print waits for the registries, in milliseconds; the sidecar serves meanwhile. */
 const FIRST_LOOK = 2_000;
 const STANDARD_ERROR = 2;
+/** How long after its start the main thread gives back what starting took, in milliseconds. */
+const QUIET_BEFORE_RELEASE = 1_000;
 
 /**
  * The `run` command: starts the sidecar, says where it is, and runs until it is told to stop (SIGTERM, SIGINT, `POST /shutdown`)
@@ -24,6 +27,7 @@ export async function runSidecar(
   command: readonly string[] | null,
   version: string,
   output: Output,
+  early: EarlyThread,
 ): Promise<number> {
   const result = await readConfig(request);
   if (result.kind === 'problems') {
@@ -56,6 +60,7 @@ export async function runSidecar(
       log,
       clock: systemClock,
       version,
+      early,
       shutdown: () => toldToStop('POST /shutdown'),
       reread: () => readConfig(request),
     });
@@ -84,7 +89,8 @@ export async function runSidecar(
   await Promise.race([sidecar.settled(FIRST_LOOK), stopped]);
   if (!stopping.signal.aborted) {
     print(servicesText(config, sidecar));
-    releaseStartupMemory();
+    // Not beside the first questions to it.
+    setTimeout(releaseStartupMemory, QUIET_BEFORE_RELEASE).unref();
   }
   await stopped;
   // Nobody should find an app that is about to stop.

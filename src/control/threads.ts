@@ -1,10 +1,11 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { Clock } from '../base/clock.ts';
 import { OutriggerError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { DataThreadStart, FromDataThread, ToDataThread } from '../model/snapshot.ts';
 import type { SecureListen } from '../model/tls.ts';
 import type { CounterArena } from './counters.ts';
+import { type EarlyThread, spawnDataThread } from './data_thread.ts';
 
 /** What a new data thread is told besides what the threads themselves know. */
 export type ThreadState = Pick<
@@ -15,6 +16,8 @@ export type ThreadState = Pick<
 export interface ThreadsOptions {
   /** The module that a data thread runs. */
   readonly entry: URL;
+  /** The first thread, begun ahead; it runs that module, too. */
+  readonly early?: EarlyThread | undefined;
   readonly listen: readonly string[];
   /** Listeners that speak TLS; none when left out. */
   readonly secure?: readonly SecureListen[];
@@ -36,12 +39,6 @@ const FIRST_RESTART_DELAY = 100;
 const MAX_RESTART_DELAY = 5_000;
 /** A thread that ran this long before it died starts over at once. */
 const STABLE_AFTER = 60_000;
-/**
- * Young generation of a data thread, in MiB: requests die young, and with the default of 48 many of them are still alive when it
- * is full and are copied for nothing.
- */
-const YOUNG_GENERATION_MB = 64;
-
 interface DataThread {
   worker: Worker | null;
   restarts: number;
@@ -144,7 +141,7 @@ export class DataThreads {
   }
 
   #launch(index: number): Promise<Listening> {
-    const { entry, arena, state, reusePort = false } = this.#options;
+    const { entry, early, arena, state, reusePort = false } = this.#options;
     const thread = this.#threads[index] as DataThread;
     const start: DataThreadStart = {
       index,
@@ -157,11 +154,8 @@ export class DataThreads {
       segments: arena.segments(index),
       ...state(),
     };
-    const worker = new Worker(entry, {
-      workerData: start,
-      name: `outrigger-data-${index}`,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
-    });
+    const worker = (index === 0 ? early?.take() : null) ?? spawnDataThread(entry, index);
+    worker.postMessage(start);
     thread.worker = worker;
     thread.listening = false;
     thread.startedAt = this.#options.clock.now();

@@ -1,4 +1,4 @@
-import { HPACK_ERROR_TOKENS } from './hpack/decoder.ts';
+import { HPACK_ERROR_TOKENS } from './hpack/errors.ts';
 
 /** A unique word for each place of the engine that rejects bytes: log field, GOAWAY debug data and metric label. */
 const ENGINE_TOKENS = [

@@ -118,7 +118,7 @@ export type FromDataThread =
   | { readonly kind: 'explained'; readonly id: number; readonly explanation: Explanation }
   | { readonly kind: 'drained' };
 
-/** What a data thread is started with (`workerData`). */
+/** What a data thread is started with: the first message that it gets. */
 export interface DataThreadStart {
   readonly index: number;
   /** `host:port` (port 0 picks one) or `unix:/path`. */

@@ -1,4 +1,4 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import type { DataThreadStart, FromDataThread, ToDataThread } from '../../src/model/snapshot.ts';
 
 /**
@@ -8,26 +8,29 @@ import type { DataThreadStart, FromDataThread, ToDataThread } from '../../src/mo
  */
 if (parentPort === null) throw new Error('this module is the entry of a worker thread');
 const port = parentPort;
-const { listen, routing } = workerData as DataThreadStart;
 const post = (event: FromDataThread): void => port.postMessage(event);
 
-port.on('message', (message: ToDataThread) => {
-  post({ kind: 'log', level: 'info', message: message.kind, fields: {} });
-  if (message.kind === 'drain') post({ kind: 'drained' });
-  if (message.kind === 'service_gone') post({ kind: 'listening', addresses: listen });
-  if (message.kind === 'routing') throw new Error('crash asked for by a test');
+port.once('message', ({ listen, routing }: DataThreadStart) => {
+  port.on('message', (message: ToDataThread) => {
+    post({ kind: 'log', level: 'info', message: message.kind, fields: {} });
+    if (message.kind === 'drain') post({ kind: 'drained' });
+    if (message.kind === 'service_gone') post({ kind: 'listening', addresses: listen });
+    if (message.kind === 'routing') throw new Error('crash asked for by a test');
+  });
+  switch (routing.defaultService) {
+    case 'listen':
+      return post({ kind: 'listening', addresses: listen });
+    case 'port_taken':
+      return post({
+        kind: 'listen_failed',
+        address: String(listen[0]),
+        code: 'EADDRINUSE',
+        message: 'address already in use',
+      });
+    case 'throw':
+      throw new Error('thrown while it started');
+    case 'end':
+      return process.exit(0);
+    default: // listen_when_told
+  }
 });
-switch (routing.defaultService) {
-  case 'listen':
-    post({ kind: 'listening', addresses: listen });
-    break;
-  case 'port_taken':
-    post({ kind: 'listen_failed', address: String(listen[0]), code: 'EADDRINUSE', message: 'address already in use' });
-    break;
-  case 'throw':
-    throw new Error('thrown while it started');
-  case 'end':
-    process.exit(0);
-    break;
-  default: // listen_when_told
-}

@@ -39,6 +39,8 @@ export interface ListedService {
 
 /** The program as it stands in the tree: no build in between. */
 export const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
+/** The program as users get it; `npm test` builds it first. */
+export const BUILT = new URL('../../dist/main.js', import.meta.url).pathname;
 
 /** Ports of the system's choice for everything that listens. */
 export const ANY_PORTS = { listen: '127.0.0.1:0', admin: '127.0.0.1:0', telemetry: '127.0.0.1:0' } as const;
@@ -68,11 +70,11 @@ export async function runOutrigger(
 /** Starts a sidecar with `config` (any shape: JSON is YAML) or the flags in `args`; resolves when it listens. */
 export async function startSidecar(
   config: object | null,
-  options: { args?: readonly string[]; env?: NodeJS.ProcessEnv } = {},
+  options: { args?: readonly string[]; env?: NodeJS.ProcessEnv; program?: string } = {},
 ): Promise<Sidecar> {
   const directory = temporaryDirectory();
   const configFile = join(directory, 'outrigger.yaml');
-  const args = [MAIN, 'run'];
+  const args = [options.program ?? MAIN, 'run'];
   if (config !== null) {
     writeFileSync(configFile, JSON.stringify({ ...ANY_PORTS, ...config }, null, 2));
     args.push('--config', configFile);

@@ -1,8 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
-import { extname } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { OutriggerError } from '../../base/errors.ts';
+import { PROGRAM } from '../../program.ts';
 
 /** A sidecar that runs as its own process, as it would beside an app. */
 export interface SidecarProcess {
@@ -21,9 +20,6 @@ export interface SidecarProcess {
 const START_TIMEOUT_MS = 15_000;
 const STOP_TIMEOUT_MS = 10_000;
 const OUTPUT_KEPT = 64 * 1024;
-
-/** The program that runs this demo: `dist/main.js`, or `src/main.ts` from a checkout. */
-const PROGRAM = fileURLToPath(new URL(`../../main${extname(import.meta.filename)}`, import.meta.url));
 
 /** `run` with a config file; resolves when it listens. Rejects with what it printed if it does not come up. */
 export function startSidecarProcess(configFile: string): Promise<SidecarProcess> {

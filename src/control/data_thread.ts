@@ -1,0 +1,39 @@
+import { Worker } from 'node:worker_threads';
+
+/**
+ * Young generation of a data thread, in MiB: requests die young, and with the default of 48 many of them are still alive when it
+ * is full and are copied for nothing.
+ */
+const YOUNG_GENERATION_MB = 64;
+
+/** A thread that loads its code and then waits for its `DataThreadStart`, the first message that it must be sent. */
+export function spawnDataThread(entry: URL, index: number): Worker {
+  return new Worker(entry, {
+    name: `outrigger-data-${index}`,
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+  });
+}
+
+/**
+ * The first data thread, begun before anything is known of what it will serve: it loads its code while the main thread loads its own and
+ * reads the config. It keeps no process alive until somebody takes it.
+ */
+export class EarlyThread {
+  #worker: Worker | null;
+  readonly #gone = (): void => {
+    this.#worker = null;
+  };
+
+  constructor(entry: URL) {
+    this.#worker = spawnDataThread(entry, 0);
+    this.#worker.on('error', this.#gone).on('exit', this.#gone).unref();
+  }
+
+  /** Hands it over, once; null when it has ended: whoever starts another will hear why. */
+  take(): Worker | null {
+    const worker = this.#worker;
+    this.#worker = null;
+    worker?.off('error', this.#gone).off('exit', this.#gone).ref();
+    return worker;
+  }
+}
