@@ -26,3 +26,8 @@ export function scaledCount(options: Options, normal: number): number {
   if (options.requests !== null) return options.requests;
   return options.quick ? Math.max(10, Math.round(normal / QUICK)) : normal;
 }
+
+/** Both CPUs, for what is not a matter of one: the main thread and the data thread work side by side. */
+export function bothCpus(context: Context): string {
+  return `${context.loadCpu},${context.proxyCpu}`;
+}

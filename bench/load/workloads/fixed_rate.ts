@@ -1,6 +1,6 @@
 import { type Load, runH2load } from '../h2load.ts';
 import { latencyOf } from '../h2load_output.ts';
-import { ALONE, failedRun, PER_REQUEST, type RequestWorkload } from './workload.ts';
+import { ALONE, failedRun, PER_REQUEST, type RequestWorkload, WARM_UP_REQUESTS } from './workload.ts';
 
 const CLIENTS = 20;
 const STREAMS = 10;
@@ -31,7 +31,12 @@ function fixedRate(id: string, rate: number): RequestWorkload {
     variants: ALONE,
     withPeers: true,
     targets: ['p50, p99 and p99.9 at most 1.0 x nghttpx'],
-    warmUp: (context, { port }) => runH2load(context, load(port, context.seconds(1))),
+    warmUp: (context, { port, share }) =>
+      runH2load(context, {
+        ...load(port, 0),
+        amount: { requests: Math.round(context.count(WARM_UP_REQUESTS) * share) },
+        log: false,
+      }),
     async run(context, { port }) {
       const duration = context.seconds(DURATION);
       const { summary, log, problem } = await runH2load(context, load(port, duration));

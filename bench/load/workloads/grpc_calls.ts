@@ -1,7 +1,6 @@
 import { runChild } from '../children.ts';
-import type { Context } from '../context.ts';
 import type { Latency } from '../figures.ts';
-import { ALONE, failedRun, type LoadTarget, type RequestWorkload, type Run } from './workload.ts';
+import { ALONE, failedRun, type LoadTarget, type RequestWorkload, type Run, WARM_UP_REQUESTS } from './workload.ts';
 
 const SCRIPT = new URL('../clients/grpc_client_process.ts', import.meta.url).pathname;
 const LONGEST = 120_000;
@@ -19,8 +18,7 @@ interface ClientReport {
  * the client's: what counts here is the CPU time of the proxy.
  */
 function grpcCalls(mode: 'unary' | 'stream', count: number, unit: string): RequestWorkload {
-  const call = async (context: Context, { port }: LoadTarget, part: number): Promise<Run> => {
-    const calls = Math.max(10, Math.round(context.count(count) * part));
+  const call = async ({ port }: LoadTarget, calls: number): Promise<Run> => {
     const args = [SCRIPT, String(port), mode, String(calls)];
     const { code, output } = await runChild('gRPC client', process.execPath, args, LONGEST);
     const line = /^\{.*\}$/m.exec(output)?.[0];
@@ -41,8 +39,8 @@ function grpcCalls(mode: 'unary' | 'stream', count: number, unit: string): Reque
     variants: ALONE,
     withPeers: true,
     targets: ['CPU at most 1.0 x haproxy'],
-    warmUp: (context, target) => call(context, target, 1 / 3),
-    run: (context, target) => call(context, target, 1),
+    warmUp: (context, target) => call(target, context.count(WARM_UP_REQUESTS)),
+    run: (context, target) => call(target, context.count(count)),
     percentiles: null,
   };
 }

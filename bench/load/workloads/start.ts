@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { startBackends } from '../backends/backends.ts';
-import type { Context } from '../context.ts';
+import { bothCpus, type Context } from '../context.ts';
 import { median } from '../figures.ts';
 import { sidecarConfig, startOutrigger } from '../peers/outrigger.ts';
 import type { Figure, FigureWorkload } from './workload.ts';
@@ -8,12 +8,6 @@ import type { Figure, FigureWorkload } from './workload.ts';
 const STARTS = 10;
 /** A start that takes longer is given up, in milliseconds. */
 const LONGEST = 20_000;
-
-/** Starting is not a matter of one CPU: the main thread and the data thread come up side by side, so here they may have both. */
-function bothCpus(context: Context): string {
-  return `${context.loadCpu},${context.proxyCpu}`;
-}
-
 /** From the start of the process until `/ready` says so, with three instances of a static registry. */
 export const START: FigureWorkload = {
   kind: 'figures',

@@ -34,6 +34,12 @@ export interface RequestWorkload extends Named {
   percentiles: ((context: Context, target: LoadTarget) => Promise<Run>) | null;
 }
 
+/**
+ * Requests before the first round, at least. A program that is compiled while it runs, as ours and two of the peers are, costs the more the
+ * fewer it has had: after this many, what a request costs does not change any more. All proxies get them.
+ */
+export const WARM_UP_REQUESTS = 50_000;
+
 /** Outrigger in one setting. */
 export interface Variant {
   readonly name: string;
