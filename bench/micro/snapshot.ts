@@ -30,6 +30,7 @@ const FREE = {} as UpstreamConnection;
 const view = new Float64Array(SLOTS);
 const context: UpstreamContext = {
   flusher: new Flusher(),
+  leaving: new Set(),
   dials: new DialQueue(),
   clock: new TurnClock(() => {}),
   block: () => ({ view, base: 0 }),

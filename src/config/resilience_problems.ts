@@ -14,6 +14,7 @@ export function checkResilience(tree: Tree, service: readonly Step[], report: Re
     const own = subtree(tree, [...method, 'timeout']) === undefined ? timeout : limitAt(tree, method, 'timeout');
     checkRetry(tree, [...method, 'retry'], own, report);
     checkHedge(tree, [...method, 'hedge'], own, report);
+    checkHedgeInTry(tree, service, method, report);
     checkName(seen, name, method, report);
   }
   checkOutlier(tree, [...service, 'outlier'], report);
@@ -82,6 +83,16 @@ function checkHedge(tree: Tree, hedge: readonly Step[], timeout: Limit | null, r
   const which = attempts === 2 ? 'the second attempt' : `attempt ${attempts}`;
   const message = `${which} would begin after ${formatDuration(last)}, when ${limitText(timeout)} is over`;
   report([...hedge, 'delay'], message, 'give a shorter delay, or fewer attempts');
+}
+
+/** An attempt that is given up before a hedge would join it never has one. */
+function checkHedgeInTry(tree: Tree, service: readonly Step[], method: readonly Step[], report: Report): void {
+  const delay = durationAt(tree, [...method, 'hedge', 'delay']);
+  const retry = subtree(tree, [...method, 'retry']) === undefined ? [...service, 'retry'] : [...method, 'retry'];
+  const perTry = limitAt(tree, retry, 'per_try_timeout');
+  if (delay === null || perTry === null || delay < perTry.ms) return;
+  const message = `the second attempt would begin after ${formatDuration(delay)}, when ${limitText(perTry)} has ended the first`;
+  report([...method, 'hedge', 'delay'], message, 'give a shorter delay, or a longer per_try_timeout');
 }
 
 /** Paths are compared letter by letter (RFC 9110 section 4.2.3): two that differ in case alone are one that was misspelt. */

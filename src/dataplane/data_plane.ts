@@ -52,6 +52,7 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
   readonly clock: TurnClock;
   readonly deadlines: TimerWheel<Expiring>;
   readonly dials = new DialQueue();
+  readonly leaving = new Set<Endpoint>();
   readonly router: Router;
   readonly threadBlock: Block;
   readonly tls: TlsMaterials | null;
@@ -95,6 +96,7 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
     this.router = new Router(this, start.routing);
     this.#sweeper = setInterval(() => {
       for (const service of this.#services.values()) service.sweep();
+      for (const endpoint of this.leaving) endpoint.sweep();
       const now = performance.now();
       for (const listener of this.#listeners) listener.sweep(now);
     }, SWEEP_INTERVAL);

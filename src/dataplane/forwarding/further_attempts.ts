@@ -63,6 +63,10 @@ export class FurtherAttempts implements HedgedRequest {
   /** This attempt is given up, and a hedge begins, at these times; 0: never. */
   #tryUntil = 0;
   #hedgeAt = 0;
+  /** An instance wanted no further attempt. */
+  #stopped = false;
+  /** No hedge begins before this: an instance asked for it. */
+  #notBefore = 0;
   /** A hedge was due before the request was here whole. */
   #overdue = false;
   #hedges: readonly Hedge[] = [];
@@ -120,7 +124,8 @@ export class FurtherAttempts implements HedgedRequest {
   bodyEnded(): void {
     if (!this.#overdue) return;
     this.#overdue = false;
-    this.#hedgeAt = this.#context.clock.now();
+    if (this.#stopped) return;
+    this.#hedgeAt = Math.max(this.#context.clock.now(), this.#notBefore);
     this.#request.wakeAt(this.nextStep);
   }
 
@@ -154,6 +159,7 @@ export class FurtherAttempts implements HedgedRequest {
 
   #delayByPolicy(code: number | null, pushback: string | null): number {
     const { view, attempts } = this.#request;
+    if (this.#stopped) return -1;
     const policy = this.#retry;
     const meant = policy !== null && (code === null || policy.on.includes(code)) && mayRetry(policy, view);
     if (meant && this.#tries < policy.attempts)
@@ -175,9 +181,8 @@ export class FurtherAttempts implements HedgedRequest {
     const verdict = this.#service.outliers.verdict(code);
     const left = endStream && !stream.writable ? null : ERROR.CANCEL;
     if (others) {
-      this.#heed(pushbackOf(list));
       this.#request.endAttempt('error', verdict, left);
-      return this.takenOver();
+      return this.takenOver(pushbackOf(list));
     }
     if (!this.retries(code, 'status', pushbackOf(list))) return false;
     this.#request.endAttempt('error', verdict, left);
@@ -186,12 +191,12 @@ export class FurtherAttempts implements HedgedRequest {
 
   // Attempts at the same time
 
-  /** The attempt under way has failed: another that is, takes its place. False when there is none. */
-  takenOver(): boolean {
+  /** The attempt under way has failed, with this pushback: another that is, takes its place. False when there is none. */
+  takenOver(pushback: string | null = null): boolean {
     const hedge = this.#hedges[0];
     if (hedge === undefined) return false;
     this.#adopt(hedge);
-    this.#hasten();
+    this.#goOn(pushback);
     return true;
   }
 
@@ -200,7 +205,7 @@ export class FurtherAttempts implements HedgedRequest {
     this.#hedgeAt = 0;
     const policy = this.#hedge;
     const { body, view, attempts } = this.#request;
-    if (policy === null || !body.replayable || attempts >= policy.attempts) return;
+    if (policy === null || this.#stopped || !body.replayable || attempts >= policy.attempts) return;
     if (!body.ended) {
       this.#overdue = true;
       return;
@@ -246,8 +251,7 @@ export class FurtherAttempts implements HedgedRequest {
       this.#forget(hedge);
       if (!endStream || hedge.stream.writable) hedge.stream.connection.reset(hedge.stream, ERROR.CANCEL);
       hedge.end('error', this.#service.outliers.verdict(code));
-      this.#heed(pushbackOf(list));
-      return this.#hasten();
+      return this.#goOn(pushbackOf(list));
     }
     if (this.#request.up !== null) this.#request.endAttempt('canceled', 'unknown', ERROR.CANCEL);
     this.#adopt(hedge);
@@ -256,7 +260,7 @@ export class FurtherAttempts implements HedgedRequest {
 
   hedgeFailed(hedge: Hedge): void {
     this.#forget(hedge);
-    this.#hasten();
+    this.#goOn(null);
   }
 
   get trace(): RequestTrace | null {
@@ -267,17 +271,18 @@ export class FurtherAttempts implements HedgedRequest {
     return this.#context.clock.now();
   }
 
-  /** One attempt less is under way: the next one need not wait (gRFC A6). */
-  #hasten(): void {
-    if (this.#hedgeAt !== 0) this.#hedgeAt = Math.min(this.#hedgeAt, this.#context.clock.now());
+  /**
+   * One attempt less is under way: the next one need not wait (gRFC A6), unless the instance asked for a pause, or for no attempt at all. What
+   * one has asked for holds whatever the others do.
+   */
+  #goOn(pushback: string | null): void {
+    const now = this.#context.clock.now();
+    const delay = pushback === null ? 0 : pushbackDelay(pushback);
+    if (delay === -1) this.#stopped = true;
+    else this.#notBefore = Math.max(this.#notBefore, now + delay);
+    if (this.#stopped) this.#hedgeAt = 0;
+    else if (this.#hedgeAt !== 0) this.#hedgeAt = pushback === null ? Math.max(now, this.#notBefore) : this.#notBefore;
     this.#request.wakeAt(this.nextStep);
-  }
-
-  /** What an instance asks for between attempts. */
-  #heed(pushback: string | null): void {
-    if (pushback === null || this.#hedgeAt === 0) return;
-    const delay = pushbackDelay(pushback);
-    this.#hedgeAt = delay === -1 ? 0 : this.#context.clock.now() + delay;
   }
 
   #forget(hedge: Hedge): void {

@@ -28,6 +28,8 @@ export interface UpstreamContext {
   onGoaway(endpoint: Endpoint, code: number, debug: string): void;
   /** An instance became ready, failed or changed state: worth a line in the log. */
   onEndpointState(service: string, endpoint: Endpoint, detail: string): void;
+  /** Instances that no service has any more, with calls that are still to end: their connections are looked after as long. */
+  readonly leaving: Set<Endpoint>;
   /** Nothing uses the endpoint's counters any more. */
   onEndpointGone(service: string, endpoint: Endpoint): void;
   random(): number;

@@ -12,7 +12,8 @@ export const TCP_KEEPALIVE = 30_000;
 export function dial(target: Target, received: Received): Socket {
   const options = { noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE };
   try {
-    return connect({ ...target, ...options, ...onread(received) });
+    // A name may have several addresses: whichever answers first (RFC 8305). It is Node's default, which a flag could take away.
+    return connect({ ...target, ...options, autoSelectFamily: true, ...onread(received) });
   } catch (error) {
     // Node throws for what can be no address; no record of a registry may end a data thread.
     return new Socket().destroy(error as Error);

@@ -1,4 +1,4 @@
-import { isIP, Socket, type SocketConstructorOpts } from 'node:net';
+import { isIP, Socket, type SocketConstructorOpts, type TcpNetConnectOpts } from 'node:net';
 import type { ConnectionOptions, PeerCertificate, TLSSocket } from 'node:tls';
 import { NO_ALPN } from '../../base/tls_failure.ts';
 import type { Target } from '../../model/instance.ts';
@@ -56,9 +56,12 @@ function connectTls(
   const key = JSON.stringify([materials.generation(tls.material), name, tls.verify]);
   const session = keeper.tlsSession?.key === key ? keeper.tlsSession.data : undefined;
   const alpn = tls.alpn ?? [protocol];
-  // `onread` is documented for `tls.connect`, and missing in its type.
-  const options: ConnectionOptions & Pick<SocketConstructorOpts, 'onread'> = {
+  // Both are documented for `tls.connect`, and missing in its type.
+  const options: ConnectionOptions &
+    Pick<SocketConstructorOpts, 'onread'> &
+    Pick<TcpNetConnectOpts, 'autoSelectFamily'> = {
     ...target,
+    autoSelectFamily: true,
     secureContext: materials.context(tls.material),
     // An address is no server name (RFC 6066 section 3).
     servername: isIP(name) === 0 ? name : '',

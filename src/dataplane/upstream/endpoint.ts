@@ -329,6 +329,7 @@ export class Endpoint implements Candidate, Dialable, Judged, SessionKeeper {
     this.#stopRetry();
     this.#forgive();
     this.#setLink('draining');
+    this.#context.leaving.add(this);
     for (const connection of [...this.#connections]) connection.drain();
     this.#drainTimer = setTimeout(() => this.destroy('drained for too long'), DRAIN_LIMIT);
     this.#drainTimer.unref();
@@ -346,6 +347,7 @@ export class Endpoint implements Candidate, Dialable, Judged, SessionKeeper {
   // From its connections
 
   connectionReady(): void {
+    this.#stopRetry();
     this.#failuresBefore = this.failures;
     this.failures = 0;
     if (!this.health.ejected) this.lastError = '';
@@ -468,6 +470,7 @@ export class Endpoint implements Candidate, Dialable, Judged, SessionKeeper {
   #goneIfIdle(): void {
     if (this.#gone || this.#connections.length > 0 || this.inFlight > 0) return;
     this.#gone = true;
+    this.#context.leaving.delete(this);
     if (this.#drainTimer !== null) clearTimeout(this.#drainTimer);
     this.#setLink('unknown');
     this.#context.onEndpointGone(this.#owner.name, this);

@@ -149,6 +149,44 @@ test('an instance that says so in grpc-retry-pushback-ms gets no further attempt
   t.is(bad.requests.length, 1);
 });
 
+for (const [pushback, when] of [
+  ['60000', 'only after that'],
+  ['-1', 'never, whatever becomes of the others'],
+] as const) {
+  test(`an instance that says ${pushback} in grpc-retry-pushback-ms while others are asked: the next one is asked ${when}`, async (t) => {
+    const plane = await startPlane(t);
+    const instances = await Promise.all(Array.from({ length: 3 }, () => startInstance(t, silent)));
+    const counters = await plane.serve('shop', instances, { ...hedged({ attempts: 3, delay: '1s' }), outlier: null });
+    await plane.serve('other', [await startInstance(t, silent)]);
+    const app = await startApp(t, plane);
+    const call = app.call('shop');
+    // Its deadline comes after whatever was due before.
+    const pass = async (ms: number): Promise<void> => {
+      const marker = app.call('other', { headers: ['grpc-timeout', `${ms}m`] });
+      await eventually(() => plane.data.deadlines.size >= 1);
+      plane.skip(ms);
+      t.is(await marker.ended(), '4 deadline');
+    };
+    const asked = () => instances.filter(({ requests }) => requests.length > 0);
+    await eventually(() => asked().length === 1);
+    plane.skip(1_000);
+    await eventually(() => asked().length === 2);
+    const [one, two] = asked() as [(typeof instances)[0], (typeof instances)[0]];
+    one.requests[0]?.headers(answer(14, 'grpc-retry-pushback-ms', pushback), true);
+    await eventually(() => counters.upstreamInFlight === 1);
+    await pass(2_000);
+    t.is(asked().length, 2);
+    if (pushback === '-1') {
+      two.requests[0]?.headers(answer(14), true);
+      t.is(await call.ended(), '14');
+      t.is(asked().length, 2);
+    } else {
+      plane.skip(60_000);
+      await eventually(() => asked().length === 3);
+    }
+  });
+}
+
 test('an upload is sent to a second instance only when it is here whole', async (t) => {
   const plane = await startPlane(t);
   const instances = [await startInstance(t, silent), await startInstance(t, silent)] as const;

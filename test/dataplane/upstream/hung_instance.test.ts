@@ -39,6 +39,23 @@ test('an instance that hangs is pinged, then its connection is given up: its cal
   t.is(await app.call('shop').ended(), '0');
 });
 
+test('one that hangs and has left the registry is pinged and given up as well', async (t) => {
+  const { plane, peer, call } = await silent(t);
+  const fine = await startInstance(t);
+  plane.tell('shop', [fine]);
+  const sweep = (times: number): void => {
+    for (let i = 0; i < times; i++) for (const endpoint of plane.data.leaving) endpoint.sweep();
+  };
+  t.is(plane.data.leaving.size, 1);
+  sweep(5);
+  await peer.next('PING', ({ ack }) => !ack);
+  t.false(call.over);
+  sweep(8);
+  t.is(await call.ended(), '14 upstream_closed');
+  await peer.end();
+  await eventually(() => plane.data.leaving.size === 0);
+});
+
 test('one that answers the PING keeps its calls', async (t) => {
   const { peer, call, sweep } = await silent(t);
   sweep(5);
