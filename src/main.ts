@@ -10,7 +10,10 @@ const OLDEST_NODE = [22, 18] as const;
 async function main(): Promise<number> {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   if (major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1])) {
-    process.stderr.write(`outrigger needs Node.js ${OLDEST_NODE.join('.')} or newer; this is ${process.version}\n`);
+    const problem = `outrigger needs Node.js ${OLDEST_NODE.join('.')} or newer; this is ${process.version}`;
+    process.stderr.write(
+      `${problem}\n  hint: in a checkout, "npx outrigger" takes the one that the project brings along\n`,
+    );
     return 2;
   }
   const output = processOutput(process.env);

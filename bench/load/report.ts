@@ -1,4 +1,4 @@
-import { ratio } from './figures.ts';
+import { median, ratio } from './figures.ts';
 import type { Row } from './turns.ts';
 import type { Figure, FigureWorkload, RequestWorkload } from './workloads/workload.ts';
 
@@ -16,16 +16,25 @@ export interface Ratios {
   readonly p999: number | null;
 }
 
-/** The ratios of the first row of the workload, which is Outrigger, to another one. */
+/**
+ * The ratios of the first row of the workload, which is Outrigger, to another one: the median of those of each round. Two runs of one round
+ * follow each other within seconds; a machine that is slower in the next round is so for both.
+ */
 export function ratiosTo(ours: Row, theirs: Row): Ratios {
-  const of = (figure: (middle: NonNullable<Row['middle']>) => number | null): number | null =>
-    ours.middle === null || theirs.middle === null ? null : ratio(figure(ours.middle), figure(theirs.middle));
+  const of = (figure: (sample: Row['samples'][number]) => number | null): number | null => {
+    const ratios = ours.samples.map((own, round) => {
+      const other = theirs.samples[round];
+      if (other === undefined || own.run.problem !== null || other.run.problem !== null) return null;
+      return ratio(figure(own), figure(other));
+    });
+    return median(ratios.filter((one) => one !== null));
+  };
   return {
     cpu: of(({ cpu }) => cpu),
-    mean: of(({ latency }) => latency.mean),
-    p50: of(({ latency }) => latency.p50),
-    p99: of(({ latency }) => latency.p99),
-    p999: of(({ latency }) => latency.p999),
+    mean: of(({ run }) => run.latency.mean),
+    p50: of(({ run }) => run.latency.p50),
+    p99: of(({ run }) => run.latency.p99),
+    p999: of(({ run }) => run.latency.p999),
   };
 }
 

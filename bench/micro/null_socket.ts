@@ -7,6 +7,9 @@ export function nullSocket(): Duplex {
       done?.(null);
       return true;
     },
+    _write(_chunk: Buffer, _encoding: string, done: (error: null) => void): void {
+      done(null);
+    },
     cork() {},
     uncork() {},
     on: () => socket,

@@ -38,14 +38,24 @@ export function tapFilterOf(query: URLSearchParams): TapFilter {
   };
 }
 
+/** What is wrong with a `status` that was asked for; null when nothing is. */
+export function statusProblem(text: string | undefined): string | null {
+  return text === undefined || text === '' || parsedStatus(text) !== null
+    ? null
+    : `status ${JSON.stringify(text)} is none`;
+}
+
 function statusFilter(text: string): StatusFilter {
+  return parsedStatus(text) ?? refuse(`status ${JSON.stringify(text)} is none`);
+}
+
+function parsedStatus(text: string): StatusFilter | null {
   if (/^[1-5]\d\d$/.test(text)) return { kind: 'http', value: Number(text) };
   if (/^[1-5]xx$/i.test(text)) return { kind: 'class', value: Number(text[0]) };
   if (/^\d{1,2}$/.test(text) && Number(text) < GRPC_NAMES.length) return { kind: 'grpc', value: Number(text) };
   if (text === 'errors') return { kind: 'errors' };
   const code = GRPC_NAMES.indexOf(text.toUpperCase());
-  if (code === -1) refuse(`status ${JSON.stringify(text)} is none`);
-  return { kind: 'grpc', value: code };
+  return code === -1 ? null : { kind: 'grpc', value: code };
 }
 
 function refuse(message: string): never {

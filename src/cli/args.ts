@@ -123,8 +123,8 @@ function checkOption(command: Command, token: OptionToken, given: ReadonlyMap<st
   if (flag.value === null) {
     return value === undefined ? null : usage(`${rawName} takes no value`, `write ${rawName} alone`);
   }
-  // A value that looks like a flag is one whose own value was forgotten, unless it is bound with "=".
-  if (value === undefined || (!token.inlineValue && value.startsWith('-'))) {
+  // A value that looks like a flag is one whose own value was forgotten, unless it is bound with "="; a single "-" is standard input.
+  if (value === undefined || (!token.inlineValue && value.startsWith('-') && value !== '-')) {
     return usage(`${rawName} needs a value`, `${rawName} ${flag.value}`);
   }
   if (!flag.repeatable && given.has(name)) return usage(`${rawName} is given twice`, 'give it once');

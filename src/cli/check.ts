@@ -42,6 +42,7 @@ export async function runCheck(
     await dialAll(config, list);
   }
   if (dial || json) list.end();
+  else output.out('Registries and instances were not asked: outrigger check --dial does that.\n');
   return list.failed === 0 ? 0 : 1;
 }
 

@@ -1,6 +1,6 @@
 import { systemClock } from '../base/clock.ts';
 import { describeError, OutriggerError } from '../base/errors.ts';
-import { releaseStartupMemory } from '../base/startup_memory.ts';
+import { releaseMemory } from '../base/release_memory.ts';
 import type { Config } from '../config/config.ts';
 import { type ConfigRequest, readConfig } from '../config/read.ts';
 
@@ -90,7 +90,7 @@ export async function runSidecar(
   if (!stopping.signal.aborted) {
     print(servicesText(config, sidecar));
     // Not beside the first questions to it.
-    setTimeout(releaseStartupMemory, QUIET_BEFORE_RELEASE).unref();
+    setTimeout(releaseMemory, QUIET_BEFORE_RELEASE).unref();
   }
   await stopped;
   // Nobody should find an app that is about to stop.

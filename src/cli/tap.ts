@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import { statusProblem } from '../admin/tap_filter.ts';
 import type { RequestJson } from '../observe/request_line.ts';
 import type { Output } from './check_print.ts';
 import { type AdminServer, findAdmin, nobodyThere, parsedJson, refused } from './sidecar_answer.ts';
@@ -11,9 +12,14 @@ const SILENCE = 45_000;
 
 /**
  * The `tap` command: prints requests as they end, until it is told to stop (Ctrl-C) or the sidecar ends. Resolves with the exit code: 0; 1 when no
- * sidecar answers or the connection to it is lost; 2 for a bad config or address.
+ * sidecar answers or the connection to it is lost; 2 for a bad config, address or filter.
  */
 export async function runTap(command: TapCommand, output: Output, stopped: AbortSignal): Promise<number> {
+  const wrong = statusProblem(command.filters.status);
+  if (wrong !== null) {
+    output.err(`${wrong}\n  hint: --status 503, 5xx, a gRPC code (14 or UNAVAILABLE), or errors\n`);
+    return 2;
+  }
   const admin = await findAdmin(command.admin, command.config, output);
   if (typeof admin === 'number') return admin;
   return new Promise((resolve) => {

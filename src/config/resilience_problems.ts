@@ -18,6 +18,18 @@ export function checkResilience(tree: Tree, service: readonly Step[], report: Re
     checkName(seen, name, method, report);
   }
   checkOutlier(tree, [...service, 'outlier'], report);
+  checkHealth(tree, service, report);
+}
+
+/** Active checks do not speak TLS: asked in clear, an instance that does would look as if it failed. */
+function checkHealth(tree: Tree, service: readonly Step[], report: Report): void {
+  const health = [...service, 'health'];
+  if (!isGiven(tree, [...service, 'tls']) || isGiven(tree, [...health, 'port'])) return;
+  for (const kind of ['grpc', 'http']) {
+    if (!isGiven(tree, [...health, kind])) continue;
+    const message = 'the instances speak TLS, and active checks do not: all of them would fail';
+    report([...health, kind], message, 'check with tcp: true, or at a port without TLS (health.port)');
+  }
 }
 
 /** A duration of the config, and the key that it stands under. */
@@ -52,7 +64,15 @@ function checkRetry(tree: Tree, retry: readonly Step[], timeout: Limit | null, r
     report([...retry, 'timeout'], message, 'raise "timeout", or leave this one out');
   }
   checkOrder(tree, [...retry, 'backoff'], { key: 'base', ms: 25 }, { key: 'max', ms: 250 }, report);
+  const base = durationAt(tree, [...retry, 'backoff', 'base']);
+  const end = [inWhole, timeout].find((one) => one !== null && base !== null && base * LEAST_PAUSE >= one.ms);
+  if (base === null || !end) return;
+  const message = `the first pause, of ${formatDuration(base)}, would end when ${limitText(end)} is over: there would be no second attempt`;
+  report([...retry, 'backoff', 'base'], message, `give less, or raise ${end.key}`);
 }
+
+/** Pauses are varied by chance, down to this share of what is configured (gRFC A6). */
+const LEAST_PAUSE = 0.8;
 
 function limitText({ key, ms }: Limit): string {
   return `${key} (${formatDuration(ms)})`;

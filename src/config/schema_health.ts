@@ -9,7 +9,7 @@ const check = {
     .string({ error: 'the name of a service, or ""' })
     .optional()
     .describe(
-      'Ask `grpc.health.v1.Health/Check` for this service; "" for the server as a whole. UNIMPLEMENTED is an answer, too. One of `grpc`, `http` and `tcp` is needed.',
+      'Ask `grpc.health.v1.Health/Check` for this service; "" for the server as a whole. UNIMPLEMENTED is an answer, too. Checks speak no TLS: where the instances do, use `tcp`, or a `port` without it. One of `grpc`, `http` and `tcp` is needed.',
     ),
   http: z
     .string({ error: 'a path that starts with "/"' })

@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { systemClock } from '../base/clock.ts';
 import { describeError } from '../base/errors.ts';
+import { releaseMemory } from '../base/release_memory.ts';
 import { TimerWheel } from '../base/timer_wheel.ts';
 import { TLS_FAILURES, type TlsFailureReason } from '../base/tls_failure.ts';
 import { Flusher } from '../http2/flusher.ts';
@@ -24,6 +25,7 @@ import { ModulePolicies } from './balancing/module_policies.ts';
 import { explain } from './explain.ts';
 import type { Expiring, ForwardingContext } from './forwarding/context.ts';
 import type { Exchange } from './forwarding/exchange.ts';
+import { IdleMemory } from './idle_memory.ts';
 import { Listener, type SecureEntry } from './listener/listener.ts';
 import { TlsAccept } from './listener/tls_accept.ts';
 import { TlsFailureLog } from './listener/tls_failure_log.ts';
@@ -53,6 +55,7 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
   readonly deadlines: TimerWheel<Expiring>;
   readonly dials = new DialQueue();
   readonly leaving = new Set<Endpoint>();
+  readonly #idleMemory = new IdleMemory(releaseMemory);
   readonly router: Router;
   readonly threadBlock: Block;
   readonly tls: TlsMaterials | null;
@@ -97,6 +100,7 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
     this.#sweeper = setInterval(() => {
       for (const service of this.#services.values()) service.sweep();
       for (const endpoint of this.leaving) endpoint.sweep();
+      this.#idleMemory.sweep();
       const now = performance.now();
       for (const listener of this.#listeners) listener.sweep(now);
     }, SWEEP_INTERVAL);
@@ -327,6 +331,7 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
   #endTurn(): void {
     const flushed = this.#flushed;
     if (this.#flushedCount > 0) {
+      this.#idleMemory.touched();
       this.clock.endTurn();
       const now = this.clock.now();
       for (let i = 0; i < this.#flushedCount; i++) {

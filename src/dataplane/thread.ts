@@ -1,5 +1,5 @@
 import { parentPort } from 'node:worker_threads';
-import { releaseStartupMemory } from '../base/startup_memory.ts';
+import { releaseMemory } from '../base/release_memory.ts';
 import type { DataThreadStart, FromDataThread, ToDataThread } from '../model/snapshot.ts';
 import { DataPlane } from './data_plane.ts';
 
@@ -16,4 +16,4 @@ port.on('message', (message: DataThreadStart | ToDataThread) => {
   void plane.listen(start.listen, start.reusePort, start.secure);
 });
 // While the control plane reads its config, and before the first request.
-releaseStartupMemory();
+releaseMemory();

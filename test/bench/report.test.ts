@@ -47,6 +47,12 @@ test('ratios divide our figure by theirs', (t) => {
   t.deepEqual([ratios.cpu, ratios.p50, ratios.p99], [0.75, 0.25, 0.25]);
 });
 
+test('ratios are those of runs of one round, whatever becomes of the machine between rounds', (t) => {
+  const ours = row('outrigger', sample(6, 100), sample(20, 100), sample(9, 100));
+  const theirs = row('nghttpx', sample(8, 100), sample(40, 100), sample(10, 100));
+  t.is(ratiosTo(ours, theirs).cpu, 0.75);
+});
+
 test('the table shows our own line without ratios and each peer with them', (t) => {
   const rows = [row('outrigger', sample(6, 100)), row('nghttpx', sample(8, 400))];
   const [head, ours, theirs] = requestTable([{ workload: W1, rows }]).split('\n');

@@ -115,6 +115,7 @@ default_service: user
   discover   any other name at /services/{service}/ of main, round_robin
   route      h/a/ -> book
   default    user
+Registries and instances were not asked: outrigger check --dial does that.
 `,
   );
 });

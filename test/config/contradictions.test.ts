@@ -124,6 +124,21 @@ const RETRIES: readonly Case[] = [
     '4:40: retry.backoff.max: base (3s) is above max (1s) -> raise max, or lower base',
   ],
   [
+    'a pause that is longer than all the time there is',
+    'timeout: 200ms\n    retry: { backoff: { base: 1s, max: 1s } }',
+    '5:31: retry.backoff.base: the first pause, of 1s, would end when timeout (200ms) is over: there would be no second attempt -> give less, or raise timeout',
+  ],
+  [
+    'an attempt beside the first one that would begin when that has been given up',
+    'retry: { per_try_timeout: 500ms }\n    methods: { /a: { hedge: { delay: 1s } }, /b: { retry: { per_try_timeout: 2s }, hedge: { delay: 1s } } }',
+    '5:38: methods./a.hedge.delay: the second attempt would begin after 1s, when per_try_timeout (500ms) has ended the first -> give a shorter delay, or a longer per_try_timeout',
+  ],
+  [
+    'an active check in clear of instances that speak TLS',
+    'tls: {}\n    health: { grpc: "" }',
+    '5:21: health.grpc: the instances speak TLS, and active checks do not: all of them would fail -> check with tcp: true, or at a port without TLS (health.port)',
+  ],
+  [
     'an attempt beside the first one that would begin too late',
     'timeout: 1s\n    methods: { /a: { hedge: { delay: 600ms, attempts: 3 } }, /b: { timeout: 50ms, hedge: { delay: 50ms } } }',
     '5:38: methods./a.hedge.delay: attempt 3 would begin after 1200ms, when timeout (1s) is over -> give a shorter delay, or fewer attempts',

@@ -1,7 +1,12 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
 import test from 'ava';
 import type { InjectOptions } from '../../src/cli/inject/container.ts';
 import { sidecarContainer } from '../../src/cli/inject/container.ts';
 import { injectManifests } from '../../src/cli/inject/manifest.ts';
+import { serialTestWith } from '../support/requires.ts';
 import { configIn, deployed, type Manifest, manifestsOf, missingIn } from './manifest.ts';
 
 const IMAGE = 'outrigger:0.1.0';
@@ -74,4 +79,30 @@ test('the kustomize component applies the patch to what has such pods, and gives
   );
   const [{ name, newTag }] = component.images;
   t.is(`${name}:${newTag}`, IMAGE);
+});
+
+serialTestWith('kubectl')('kustomize puts the sidecar into the Deployments of whoever lists the component', (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'outrigger-kustomize-'));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  const component = new URL('../../deploy/kustomize', import.meta.url).pathname;
+  mkdirSync(join(directory, 'app'));
+  const app = {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'book' },
+    spec: { template: { spec: { containers: [{ name: 'app', image: 'book:1' }] } } },
+  };
+  writeFileSync(join(directory, 'app', 'deployment.yaml'), JSON.stringify(app));
+  const kustomization = { resources: ['deployment.yaml'], components: [relative(join(directory, 'app'), component)] };
+  writeFileSync(join(directory, 'app', 'kustomization.yaml'), JSON.stringify(kustomization));
+  const { status, stdout, stderr } = spawnSync('kubectl', ['kustomize', join(directory, 'app')], {
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
+  t.is(status, 0, stderr);
+  const [deployment] = manifestsOf(stdout);
+  t.is(deployment.metadata.name, 'book');
+  const { initContainers, containers } = deployment.spec.template.spec;
+  t.deepEqual(containers, app.spec.template.spec.containers);
+  t.deepEqual(initContainers, [sidecarContainer(OPTIONS)]);
 });

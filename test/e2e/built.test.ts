@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import test from 'ava';
 import { connectEcho } from '../support/echo_client.ts';
 import { startGrpcServer } from '../support/grpc_server.ts';
-import { BUILT, startSidecar } from '../support/sidecar.ts';
+import { BUILT, startSidecar, temporaryDirectory } from '../support/sidecar.ts';
 
 const ROOT = new URL('../../', import.meta.url);
 
@@ -29,13 +30,33 @@ test('the built program serves calls, its page and its metrics', async (t) => {
   t.is(await sidecar.stop(), 0);
 });
 
-test('every command of the built program finds its parts', (t) => {
+test('commands of the built program find their parts, those that bring code of their own as well', (t) => {
   const { version } = JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8')) as { version: string };
   const run = (...args: string[]) => spawnSync(process.execPath, [BUILT, ...args], { encoding: 'utf8' });
   t.is(run('--version').stdout, `${version}\n`);
   t.is(run('schema').status, 0);
   t.is(run('completions', 'bash').status, 0);
-  t.is(run('check', '--config', new URL('config/static.yaml', ROOT).pathname).status, 0);
+  const config = (name: string): string => new URL(`config/${name}.yaml`, ROOT).pathname;
+  t.is(run('check', '--config', config('static')).status, 0);
+  t.regex(run('simulate', '--config', config('static'), '--calls', '1000').stdout, /round_robin/);
+  // Nobody answers, but whoever asks is there.
+  for (const [registry, path] of [
+    [{ type: 'etcd', endpoints: ['http://127.0.0.1:1'] }, '/services/book/'],
+    [{ type: 'consul', address: 'http://127.0.0.1:1' }, 'book'],
+    [{ type: 'dns', servers: ['127.0.0.1:1'] }, 'book.internal:50051'],
+    [{ type: 'eureka', urls: ['http://127.0.0.1:1/eureka/'] }, 'BOOK'],
+    [{ type: 'zookeeper', servers: ['127.0.0.1:1'] }, '/services/book/'],
+  ] as const) {
+    const file = join(temporaryDirectory(), 'outrigger.yaml');
+    writeFileSync(file, JSON.stringify({ registries: { main: registry }, services: { book: { path } } }));
+    const { stdout, stderr } = run('check', '--dial', '--config', file);
+    t.regex(stdout, /^✓ config/m, stderr);
+    t.notRegex(stdout + stderr, /MODULE_NOT_FOUND|Cannot find/, registry.type);
+  }
+  for (const command of ['services', 'top', 'tap', 'explain x']) {
+    const { stderr } = run(...command.split(' '), '--admin', '127.0.0.1:1');
+    t.regex(stderr, /no sidecar answers at/, command);
+  }
 });
 
 test('a bad config ends the built program with 2, though a data thread has been begun', (t) => {

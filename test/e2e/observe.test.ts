@@ -89,7 +89,7 @@ test.serial('tap shows requests as they end, and only those that were asked for'
   tap.signal('SIGINT');
   t.is(await tap.exited, 0);
   const wrong = await runOutrigger(['tap', '--status', '600', '--admin', admin]);
-  t.is(wrong.code, 1);
+  t.is(wrong.code, 2);
   t.regex(wrong.stderr, /status "600" is none\n {2}hint: /);
 });
 

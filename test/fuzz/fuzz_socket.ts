@@ -21,6 +21,10 @@ export class FuzzSocket extends EventEmitter {
     return true;
   }
 
+  _write(octets: Buffer, _encoding: string, done: () => void): void {
+    this.write(octets, done);
+  }
+
   /** The kernel takes what was written; true when there was something. */
   drain(): boolean {
     const callbacks = this.#callbacks;

@@ -15,12 +15,13 @@ const PROBES = {
   prometheus: ['prometheus', ['--version']],
   'systemd-analyze': ['systemd-analyze', ['--version']],
   go: ['go', ['version']],
+  kubectl: ['kubectl', ['version', '--client']],
   zsh: ['zsh', ['--version']],
   fish: ['fish', ['--version']],
 } as const satisfies Record<string, readonly [string, readonly string[]]>;
 
 /** Used where they are, and too large to be installed for a test or two. */
-const NOT_INSTALLED: readonly string[] = ['go', 'systemd-analyze'];
+const NOT_INSTALLED: readonly string[] = ['go', 'kubectl', 'systemd-analyze'];
 
 /** Whether a program that the tests do not bring along is on this machine. */
 export function present(program: keyof typeof PROBES): boolean {

@@ -11,8 +11,8 @@ const STREAMS = 10_000;
 const CONNECTIONS = 10;
 /** Until what was allocated for the last thing has settled, in milliseconds. */
 const SETTLE = 2_000;
-/** After the streams are gone. Node collects garbage when it allocates, not when it is idle: a second wave makes it. */
-const RELEASE = 5_000;
+/** After the streams are gone: a sidecar that has been idle for 10 s gives memory back. */
+const RELEASE = 15_000;
 const LONGEST = 60_000;
 
 /** Resident memory of the sidecar in three situations, and what remains of the last. */
