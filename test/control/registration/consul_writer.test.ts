@@ -121,7 +121,7 @@ testWithConsul(
 testWithConsul(
   'a record that nobody keeps is not found after its TTL, and keeping it again brings it back',
   async (t) => {
-    const { writer, service } = open({ ttlMs: 1_000 });
+    const { writer, service } = open({ ttlMs: 3_000 });
     await writer.put();
     await eventually(async () => (await found(service)).length === 1);
     await eventually(async () => (await found(service)).length === 0);
