@@ -78,3 +78,8 @@ for (const [argv, message, hint] of [
     t.deepEqual(parse(...argv), { kind: 'usage', message, hint });
   });
 }
+
+test('a single "-" is a value, standard input, and no flag whose value was forgotten', (t) => {
+  t.is(parseCommandLine(['inject', '-f', '-'], {}, '/').kind, 'inject');
+  t.is(parseCommandLine(['inject', '-f', '--image'], {}, '/').kind, 'usage');
+});
