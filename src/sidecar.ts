@@ -148,6 +148,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     arena,
     changed: (change) => journal.membership(change),
     health: (name, reports) => journal.health(name, reports, feed.get(name)?.instances),
+    material: (id) => certificates?.material(id),
     trouble: (trouble) => journal.registry(trouble),
   });
   if (config.inbound !== null) openInbound(config.inbound, feed, clock.now());

@@ -1,7 +1,7 @@
 /** How to ask an instance whether it is well. */
 export type HealthCheck =
-  /** `grpc.health.v1.Health/Check`; `service` is empty for the server as a whole. */
-  | { readonly kind: 'grpc'; readonly service: string }
+  /** `grpc.health.v1.Health`; `service` is empty for the server as a whole. `watch`: `Watch` besides `Check`, where it is offered. */
+  | { readonly kind: 'grpc'; readonly service: string; readonly watch: boolean }
   /** HTTP/1.1 GET; any status from 200 to 399 is well. */
   | { readonly kind: 'http'; readonly path: string }
   /** A TCP connection (or one to a unix socket) can be made. */
@@ -23,6 +23,8 @@ export interface ServiceHealthOptions extends HealthTiming {
   readonly check: HealthCheck;
   /** The port to check when it is not the instance's own; null: its own. */
   readonly port: number | null;
+  /** Over TLS, with what the service's `tls` says. */
+  readonly secure: boolean;
   /** How long an instance that left the registry stays in use while it still passes, in milliseconds; 0: not at all. */
   readonly keep: number;
 }

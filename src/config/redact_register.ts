@@ -25,14 +25,20 @@ export function registerText(options: RegisterOptions): unknown {
 /** `health:` of a service under the names of the config file. */
 export function healthText(health: ServiceHealthOptions | null): unknown {
   if (health === null) return null;
-  const { check, port, keep } = health;
-  return { ...checkText(check), ...timingText(health), port, keep: keep === 0 ? 'off' : formatDuration(keep) };
+  const { check, port, secure, keep } = health;
+  return {
+    ...checkText(check),
+    ...timingText(health),
+    port,
+    tls: secure,
+    keep: keep === 0 ? 'off' : formatDuration(keep),
+  };
 }
 
 function checkText(check: HealthCheck): Record<string, unknown> {
   switch (check.kind) {
     case 'grpc':
-      return { grpc: check.service };
+      return { grpc: check.service, watch: check.watch };
     case 'http':
       return { http: check.path };
     case 'tcp':

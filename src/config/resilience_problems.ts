@@ -21,14 +21,14 @@ export function checkResilience(tree: Tree, service: readonly Step[], report: Re
   checkHealth(tree, service, report);
 }
 
-/** Active checks do not speak TLS: asked in clear, an instance that does would look as if it failed. */
 function checkHealth(tree: Tree, service: readonly Step[], report: Report): void {
-  const health = [...service, 'health'];
-  if (!isGiven(tree, [...service, 'tls']) || isGiven(tree, [...health, 'port'])) return;
-  for (const kind of ['grpc', 'http']) {
-    if (!isGiven(tree, [...health, kind])) continue;
-    const message = 'the instances speak TLS, and active checks do not: all of them would fail';
-    report([...health, kind], message, 'check with tcp: true, or at a port without TLS (health.port)');
+  const key = [...service, 'health', 'tls'];
+  const given = subtree(tree, key);
+  if (given?.kind !== 'scalar' || given.value !== true) return;
+  if (!isGiven(tree, [...service, 'tls'])) {
+    report(key, 'there is no "tls" beside "health" that says how', 'give the service "tls", or leave this one out');
+  } else if (isGiven(tree, [...service, 'health', 'tcp'])) {
+    report(key, 'a check by tcp says nothing on the connection', 'check with grpc or http, or leave this one out');
   }
 }
 

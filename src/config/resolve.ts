@@ -122,7 +122,7 @@ function resolveService(
     settings: withNeeds(settingsOf(input, where.registry, where.path, serviceTlsId(name), directory), needs.get(name)),
     ...where,
     registryMode: input.registry_mode,
-    health: resolveServiceHealth(input.health),
+    health: resolveServiceHealth(input.health, input.tls !== null),
     format: input.format,
     instances: input.instances ?? [],
   };
@@ -138,7 +138,7 @@ function resolveDiscover(
   return {
     ...where,
     registryMode: input.registry_mode,
-    health: resolveServiceHealth(input.health),
+    health: resolveServiceHealth(input.health, input.tls !== null),
     format: input.format,
     settings: settingsOf(input, where.registry, where.path, DISCOVER_TLS_ID, directory),
   };

@@ -9,13 +9,19 @@ const check = {
     .string({ error: 'the name of a service, or ""' })
     .optional()
     .describe(
-      'Ask `grpc.health.v1.Health/Check` for this service; "" for the server as a whole. UNIMPLEMENTED is an answer, too. Checks speak no TLS: where the instances do, use `tcp`, or a `port` without it. One of `grpc`, `http` and `tcp` is needed.',
+      'Ask `grpc.health.v1.Health` for this service; "" for the server as a whole. UNIMPLEMENTED is an answer, too. One of `grpc`, `http` and `tcp` is needed.',
     ),
   http: z
     .string({ error: 'a path that starts with "/"' })
     .regex(/^\/[\x21-\x7e]*$/, { error: 'a path that starts with "/"' })
     .optional()
     .describe('GET this path over HTTP/1.1: well with a status from 200 to 399. In place of `grpc`.'),
+  watch: z
+    .boolean()
+    .default(true)
+    .describe(
+      'With `grpc`: `Watch` besides `Check`, where it is offered. What it says counts at once, and one connection to each instance stays open. false: a connection for each check.',
+    ),
   tcp: z.literal(true).optional().describe('true: well when a connection can be made. In place of `grpc`.'),
 };
 
@@ -51,6 +57,13 @@ const serviceHealthMap = z
       .nullable()
       .default(null)
       .describe('Where to check, when it is not the port of the instance; null: there.'),
+    tls: z
+      .boolean()
+      .nullable()
+      .default(null)
+      .describe(
+        'Check over TLS, with what the `tls` of the service says; for `grpc` and `http`. null: where the service has `tls` and the check no `port` of its own.',
+      ),
     keep: z
       .union([z.literal('off'), duration(1)])
       .prefault('off')
@@ -87,7 +100,11 @@ export type RegistrationHealthInput = z.output<typeof registrationHealth>;
 export const SERVICE_HEALTH_TCP = serviceHealthMap.parse({ tcp: true });
 export const REGISTRATION_HEALTH_TCP = registrationHealthMap.parse({ tcp: true });
 
-export function checkOf(input: { grpc?: string | undefined; http?: string | undefined }): HealthCheck {
-  if (input.grpc !== undefined) return { kind: 'grpc', service: input.grpc };
+export function checkOf(input: {
+  readonly grpc?: string | undefined;
+  readonly http?: string | undefined;
+  readonly watch: boolean;
+}): HealthCheck {
+  if (input.grpc !== undefined) return { kind: 'grpc', service: input.grpc, watch: input.watch };
   return input.http === undefined ? { kind: 'tcp' } : { kind: 'http', path: input.http };
 }

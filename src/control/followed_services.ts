@@ -5,6 +5,7 @@ import type { Log } from '../base/log.ts';
 import type { Config, DiscoverConfig, ServiceConfig } from '../config/config.ts';
 import { withNeeds } from '../config/needs.ts';
 import { HISTOGRAM_SLOTS, SERVICE } from '../model/counters.ts';
+import type { TlsMaterial } from '../model/tls.ts';
 import { logChange } from './cluster/change_log.ts';
 import { Cluster, type ClusterChange, type Membership } from './cluster/cluster.ts';
 import { Discovery } from './cluster/discovery.ts';
@@ -12,6 +13,7 @@ import { type TroubleListener, TroubleLog } from './cluster/trouble_log.ts';
 import type { CounterArena } from './counters.ts';
 import type { Feed } from './feed.ts';
 import type { ActiveHealthDeps } from './health/active.ts';
+import { probeTls } from './health/probes/connect.ts';
 import { ServicesHealth } from './health/services_health.ts';
 import { FirstContact } from './registries/first_contact.ts';
 import { type OpenRegistries, openRegistries } from './registries/sources.ts';
@@ -28,6 +30,8 @@ export interface FollowedServicesDeps {
   readonly changed?: (change: ClusterChange) => void;
   /** Told of each change of health, before the data threads are. */
   readonly health?: ActiveHealthDeps['health'];
+  /** The certificates of a `tls:` of the config, as they are now. */
+  readonly material?: (id: string) => TlsMaterial | undefined;
   /** Told of what is wrong with a registry, once for all services. */
   readonly trouble?: TroubleListener;
 }
@@ -78,6 +82,7 @@ export class FollowedServices {
         deps.health?.(name, reports);
         feed.setHealth(name, reports);
       },
+      secure: (name) => probeTls(this.#placeOf(name)?.settings.tls ?? null, (id) => deps.material?.(id)),
     });
     for (const [name, service] of config.services) feed.add(name, service.settings, service.format);
   }
@@ -173,7 +178,8 @@ export class FollowedServices {
         this.#follow(name, service, cluster?.membership ?? null);
         closing.push(cluster?.close() ?? Promise.resolve());
       }
-      if (!isDeepStrictEqual(old.health, service.health)) this.#recheck(name);
+      if (!isDeepStrictEqual([old.health, old.settings.tls], [service.health, service.settings.tls]))
+        this.#recheck(name);
     }
     between();
     closing.push(this.#applyDiscover(before.discover, next.discover, moved));
@@ -268,7 +274,7 @@ export class FollowedServices {
       before !== null &&
       next !== null &&
       !looksElsewhere(before, next) &&
-      isDeepStrictEqual(before.health, next.health) &&
+      isDeepStrictEqual([before.health, before.settings.tls], [next.health, next.settings.tls]) &&
       !next.sources.some(({ registry }) => moved(registry));
     if (stays) {
       for (const cluster of this.#discovery?.clusters() ?? []) {

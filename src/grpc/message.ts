@@ -10,3 +10,12 @@ export function encodeMessage(message: string): string {
   }
   return encoded;
 }
+
+/** The other way. What is encoded wrongly comes as it is, as PROTOCOL-HTTP2.md asks. */
+export function decodeMessage(encoded: string): string {
+  try {
+    return decodeURIComponent(encoded);
+  } catch {
+    return encoded;
+  }
+}

@@ -134,9 +134,14 @@ const RETRIES: readonly Case[] = [
     '5:38: methods./a.hedge.delay: the second attempt would begin after 1s, when per_try_timeout (500ms) has ended the first -> give a shorter delay, or a longer per_try_timeout',
   ],
   [
-    'an active check in clear of instances that speak TLS',
-    'tls: {}\n    health: { grpc: "" }',
-    '5:21: health.grpc: the instances speak TLS, and active checks do not: all of them would fail -> check with tcp: true, or at a port without TLS (health.port)',
+    'a check over TLS of instances that have none',
+    'health: { grpc: "", tls: true }',
+    '4:30: health.tls: there is no "tls" beside "health" that says how -> give the service "tls", or leave this one out',
+  ],
+  [
+    'a check over TLS that says nothing',
+    'tls: {}\n    health: { tcp: true, tls: true }',
+    '5:31: health.tls: a check by tcp says nothing on the connection -> check with grpc or http, or leave this one out',
   ],
   [
     'an attempt beside the first one that would begin too late',

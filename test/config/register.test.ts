@@ -95,9 +95,19 @@ test('a service may be checked, in three ways', (t) => {
     rise: 2,
     fall: 3,
     port: null,
+    secure: false,
     keep: 0,
   });
-  t.deepEqual(health('{ grpc: book.Book }')?.check, { kind: 'grpc', service: 'book.Book' });
+  t.deepEqual(health('{ grpc: book.Book }')?.check, { kind: 'grpc', service: 'book.Book', watch: true });
+  t.deepEqual(health('{ grpc: "", watch: false }')?.check, { kind: 'grpc', service: '', watch: false });
+  const secure = (text: string) =>
+    configOf(loadText(`${ETCD}\nservices: { book: { tls: {}, health: ${text} } }`)).services.get('book')?.health
+      ?.secure;
+  t.true(secure('{ grpc: "" }'));
+  t.false(secure('{ grpc: "", tls: false }'));
+  t.false(secure('{ http: /, port: 80 }'));
+  t.true(secure('{ http: /, port: 80, tls: true }'));
+  t.false(secure('tcp'));
   t.deepEqual(health('{ http: /healthz, port: 8080, keep: 30s }'), {
     check: { kind: 'http', path: '/healthz' },
     interval: 5_000,
@@ -105,6 +115,7 @@ test('a service may be checked, in three ways', (t) => {
     rise: 2,
     fall: 3,
     port: 8080,
+    secure: false,
     keep: 30_000,
   });
   t.deepEqual(problemsOf(loadText(`${ETCD}\nservices: { book: { health: { http: healthz } } }`)), [

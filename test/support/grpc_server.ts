@@ -57,6 +57,8 @@ export interface GrpcServerOptions {
   readonly address?: string;
   /** SETTINGS_MAX_CONCURRENT_STREAMS; absent means what grpc-js does. */
   readonly streams?: number | undefined;
+  /** Contents of PEM files; it speaks TLS then, and wants a certificate of its clients that `ca` has signed. */
+  readonly tls?: { readonly cert: Buffer; readonly key: Buffer; readonly ca?: Buffer };
   /** Asked for each call: the status that it ends with whatever its metadata says, or null. */
   readonly verdict?: () => number | null;
 }
@@ -220,9 +222,7 @@ export async function startGrpcServer(options: GrpcServerOptions = {}): Promise<
   new ReflectionService(definition).addToServer(server);
   const port = await new Promise<number>((resolve, reject) => {
     const address = options.address ?? `127.0.0.1:${options.port ?? 0}`;
-    server.bindAsync(address, grpc.ServerCredentials.createInsecure(), (error, bound) =>
-      error ? reject(error) : resolve(bound),
-    );
+    server.bindAsync(address, credentialsOf(options), (error, bound) => (error ? reject(error) : resolve(bound)));
   });
   return {
     name,
@@ -238,6 +238,12 @@ export async function startGrpcServer(options: GrpcServerOptions = {}): Promise<
     drain: () => new Promise((resolve, reject) => server.tryShutdown((error) => (error ? reject(error) : resolve()))),
     stop: () => server.forceShutdown(),
   };
+}
+
+function credentialsOf({ tls }: GrpcServerOptions): grpc.ServerCredentials {
+  if (tls === undefined) return grpc.ServerCredentials.createInsecure();
+  const { ca = null, cert, key } = tls;
+  return grpc.ServerCredentials.createSsl(ca, [{ cert_chain: cert, private_key: key }], ca !== null);
 }
 
 interface AnyCall {

@@ -82,6 +82,11 @@ export class CertificateStore {
     return { materials: this.#entries.map(({ loaded }) => loaded.material), ticketSecret: this.#ticketSecret };
   }
 
+  /** What the files of a `tls:` hold now; undefined where there is none of that id. */
+  material(id: string): TlsMaterial | undefined {
+    return this.#entries.find(({ files }) => files.id === id)?.loaded.material;
+  }
+
   metrics(): CertificateMetrics[] {
     return this.#entries.map(({ files: { id }, loaded, reloads, failures }) => ({
       name: id,

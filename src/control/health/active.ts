@@ -6,8 +6,9 @@ import type { HealthReport } from '../../model/snapshot.ts';
 import type { ClusterChange } from '../cluster/cluster.ts';
 import { KeptInstances } from './kept.ts';
 import { Prober } from './prober.ts';
+import type { ProbeRoute, ProbeTls } from './probes/connect.ts';
 import { checkText, openProbe } from './probes/open.ts';
-import type { Probe } from './probes/probe.ts';
+import type { Probe, ProbeEvents } from './probes/probe.ts';
 import type { Turns } from './turns.ts';
 
 /** Share by which intervals vary. */
@@ -24,8 +25,10 @@ export interface ActiveHealthDeps {
   readonly changed: (change: ClusterChange) => void;
   /** The health of these instances is another one now, by address. */
   readonly health: (service: string, reports: ReadonlyMap<string, HealthReport>) => void;
+  /** How the instances of a service speak TLS; null where they do not. */
+  readonly secure?: (service: string) => ProbeTls | null;
   /** Only tests give another. */
-  readonly probe?: Probe;
+  readonly probe?: (route: ProbeRoute, events: ProbeEvents) => Probe;
   readonly random?: () => number;
 }
 
@@ -38,7 +41,7 @@ export class ActiveHealth {
   readonly #service: string;
   readonly #options: ServiceHealthOptions;
   readonly #deps: ActiveHealthDeps;
-  readonly #probe: Probe;
+  readonly #secure: ProbeTls | null;
   readonly #kept: KeptInstances;
   readonly #probers = new Map<string, Prober>();
   readonly #reports = new Map<string, HealthReport>();
@@ -49,7 +52,7 @@ export class ActiveHealth {
     this.#service = service;
     this.#options = options;
     this.#deps = deps;
-    this.#probe = deps.probe ?? openProbe(options.check);
+    this.#secure = options.secure ? (deps.secure?.(service) ?? null) : null;
     this.#kept = new KeptInstances(options.keep, deps.clock, (change) => this.#pass(change));
   }
 
@@ -97,8 +100,8 @@ export class ActiveHealth {
   }
 
   #begin({ address }: Instance): void {
-    const { interval, timeout, rise, fall } = this.#options;
-    const { clock, turns, random = Math.random } = this.#deps;
+    const { check, interval, timeout, rise, fall } = this.#options;
+    const { clock, turns, random = Math.random, probe: open = openProbe.bind(null, check) } = this.#deps;
     const target = this.#targetOf(address);
     if (target === null) return;
     const prober = new Prober(
@@ -106,7 +109,13 @@ export class ActiveHealth {
       {
         clock,
         random,
-        look: (signal) => turns.take(() => this.#probe(target, { timeout, signal }), signal),
+        probe: (events) => {
+          const probe = open({ target, secure: this.#secure, timeout }, events);
+          return {
+            look: (signal) => turns.take(() => probe.look(signal), signal),
+            close: () => probe.close(),
+          };
+        },
         changed: (opinion, reason) => this.#opine(address, opinion === 'passing', reason),
         noted: (note) => this.#note(address, note),
       },

@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import type { HealthTiming } from '../../config/health_options.ts';
-import type { ProbeResult } from './probes/probe.ts';
+import type { Probe, ProbeEvents, ProbeResult } from './probes/probe.ts';
 
 /** What a prober thinks: `unknown` only until the first opinion, and only when it began so. */
 export type Opinion = 'unknown' | 'passing' | 'failing';
@@ -16,8 +16,8 @@ export interface ProberOptions extends Pick<HealthTiming, 'interval' | 'rise' | 
 
 export interface ProberDeps {
   readonly clock: Clock;
-  /** One look. Must settle; a rejection counts as a failure. */
-  readonly look: (signal: AbortSignal) => Promise<ProbeResult>;
+  /** What to look with; closed with the prober. */
+  readonly probe: (events: ProbeEvents) => Probe;
   /** The opinion changed; `reason` says why it is failing, null otherwise. */
   readonly changed: (opinion: Opinion, reason: string | null) => void;
   /** Something worth telling that is no failure; told when it changes. */
@@ -34,7 +34,8 @@ export interface ProberDeps {
  *        └──────────────► failing ◄────────────┘  │ rise
  *                            └────────────────────┘
  *
- * The next look starts an interval after the last one ended, so looks never overlap however slow the answers are.
+ * The next look starts an interval after the last one ended, so looks never overlap however slow the answers are. What an instance says
+ * of itself without being asked needs no row.
  */
 export class Prober {
   readonly #options: ProberOptions;
@@ -50,6 +51,8 @@ export class Prober {
   #row: Opinion = 'unknown';
   /** Looks since the start. */
   #looks = 0;
+  readonly #probe: Probe;
+  #looking = false;
   #cancelTimer: () => void = () => {};
 
   constructor(options: ProberOptions, deps: ProberDeps) {
@@ -57,6 +60,7 @@ export class Prober {
     this.#deps = deps;
     this.#opinion = options.initial;
     this.#random = deps.random ?? Math.random;
+    this.#probe = deps.probe({ told: (result) => this.#tell(result), stirred: () => this.#lookNow() });
     this.#lookAfter(options.firstAfter);
   }
 
@@ -78,6 +82,7 @@ export class Prober {
   close(): void {
     this.#closing.abort();
     this.#cancelTimer();
+    this.#probe.close();
   }
 
   #lookAfter(ms: number): void {
@@ -86,17 +91,28 @@ export class Prober {
 
   async #look(): Promise<void> {
     const { signal } = this.#closing;
-    let result: ProbeResult;
-    try {
-      result = await this.#deps.look(signal);
-    } catch (error) {
-      result = { ok: false, reason: error instanceof Error ? error.message : String(error) };
-    }
+    this.#looking = true;
+    const result = await this.#probe.look(signal);
+    this.#looking = false;
     if (signal.aborted) return;
     this.#looks++;
     this.#weigh(result);
     const { interval, jitter } = this.#options;
     this.#lookAfter(interval * (1 + jitter * (2 * this.#random() - 1)));
+  }
+
+  #lookNow(): void {
+    if (this.#looking || this.#closing.signal.aborted) return;
+    this.#cancelTimer();
+    void this.#look();
+  }
+
+  #tell(result: ProbeResult): void {
+    if (this.#closing.signal.aborted) return;
+    this.#reason = result.ok ? null : result.reason;
+    this.#against = 0;
+    const says: Opinion = result.ok ? 'passing' : 'failing';
+    if (says !== this.#opinion) this.#opine(says);
   }
 
   #weigh(result: ProbeResult): void {
@@ -115,7 +131,11 @@ export class Prober {
     this.#against = sameRow ? this.#against + 1 : 1;
     if (this.#against < (result.ok ? rise : fall)) return;
     this.#against = 0;
-    this.#opinion = says;
-    this.#deps.changed(says, this.#reason);
+    this.#opine(says);
+  }
+
+  #opine(opinion: Opinion): void {
+    this.#opinion = opinion;
+    this.#deps.changed(opinion, this.#reason);
   }
 }

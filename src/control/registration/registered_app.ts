@@ -140,12 +140,11 @@ export class RegisteredApp {
     const target = parseAddress(health.address ?? address) as Target;
     const { check, interval, timeout, rise, fall } = health;
     const fields = { service, address: health.address ?? address, check: checkText(check) };
-    const probe = openProbe(check);
     this.#prober = new Prober(
       { interval, rise, fall, initial: 'unknown', jitter: JITTER, firstAfter: 0 },
       {
         clock,
-        look: (signal) => probe(target, { timeout, signal }),
+        probe: (events) => openProbe(check, { target, secure: null, timeout }, events),
         changed(opinion: Opinion, reason) {
           if (keeper.state === 'waiting' && opinion === 'failing')
             log.info(`The app is not registered yet: its health check fails: ${reason}.`, fields);

@@ -1,9 +1,9 @@
+import { describeNames, hasName } from '../../base/certificate_names.ts';
 import type { MessageHead } from '../../http2/header_rules.ts';
 import { HeaderList } from '../../http2/hpack/header_list.ts';
 import type { InboundRules } from '../../model/tls.ts';
 import { RequestView } from '../routing/request_view.ts';
 import type { PeerIdentity } from '../tls/client_cert.ts';
-import { describeNames, hasName } from '../tls/names.ts';
 
 const CLIENT_CERT = 'x-forwarded-client-cert';
 /** What a caller could tell the sidecar with headers is for apps that sit beside it, not for those outside. */

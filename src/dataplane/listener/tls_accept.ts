@@ -1,11 +1,12 @@
 import { createServer, type Server, type ServerOpts, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { describeNames, hasName } from '../../base/certificate_names.ts';
 import type { Clock } from '../../base/clock.ts';
 import { type TlsFailure, tlsFailure } from '../../base/tls_failure.ts';
+import { contextOptions } from '../../base/tls_identity.ts';
 import type { SecureListen } from '../../model/tls.ts';
 import { PeerIdentity } from '../tls/client_cert.ts';
-import { contextOptions, type TlsMaterials } from '../tls/materials.ts';
-import { describeNames, hasName } from '../tls/names.ts';
+import type { TlsMaterials } from '../tls/materials.ts';
 import { turnAway, turnAwayPlaintext } from './turn_away.ts';
 
 /** How long a connection may take to the end of its handshake, in milliseconds. */

@@ -1,5 +1,5 @@
+import { type CertificateNames, certificateNames } from '../../base/certificate_names.ts';
 import { encodeMessage } from '../../grpc/message.ts';
-import { type CertificateNames, certificateNames } from './names.ts';
 
 /** What is read of a certificate: the part of Node's `X509Certificate` that is used. */
 export interface Certificate {

@@ -1,6 +1,7 @@
 import type { SecureContext } from 'node:tls';
+import { type CertificateNames, certificateNames } from '../../base/certificate_names.ts';
+import { contextOptions } from '../../base/tls_identity.ts';
 import type { TlsMaterial, TlsStart } from '../../model/tls.ts';
-import { type CertificateNames, certificateNames } from './names.ts';
 
 /** Octets of the keys of session tickets, as Node takes them. */
 const TICKET_KEYS = 48;
@@ -88,9 +89,4 @@ function infoOf(parts: readonly string[]): Buffer {
   const hash = createHash('sha256');
   for (const part of parts) hash.update(`${part.length}:`).update(part);
   return hash.digest();
-}
-
-/** What Node makes a context of; `undefined` where something is not given, since null means something else to it. */
-export function contextOptions({ ca, cert, key, minVersion }: TlsMaterial) {
-  return { ca: ca ?? undefined, cert: cert ?? undefined, key: key ?? undefined, minVersion };
 }

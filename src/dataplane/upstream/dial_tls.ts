@@ -1,12 +1,12 @@
-import { isIP, Socket, type SocketConstructorOpts, type TcpNetConnectOpts } from 'node:net';
-import type { ConnectionOptions, PeerCertificate, TLSSocket } from 'node:tls';
+import { Socket, type SocketConstructorOpts, type TcpNetConnectOpts } from 'node:net';
+import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import { NO_ALPN } from '../../base/tls_failure.ts';
+import { identityOptions } from '../../base/tls_identity.ts';
 import type { Target } from '../../model/instance.ts';
 import type { Protocol } from '../../model/service.ts';
 import type { UpstreamTls } from '../../model/tls.ts';
 import { onread, type Received } from '../read_buffer.ts';
 import type { TlsMaterials } from '../tls/materials.ts';
-import { certificateNames, describeNames, hasName } from '../tls/names.ts';
 import { TCP_KEEPALIVE } from './dial.ts';
 
 /** What lets the next connection to the same instance leave out the certificates (RFC 8446 section 2.2). */
@@ -51,7 +51,7 @@ function connectTls(
   received: Received,
   protocol: Protocol,
 ): TLSSocket {
-  const { connect, checkServerIdentity } = process.getBuiltinModule('node:tls');
+  const { connect } = process.getBuiltinModule('node:tls');
   const name = tls.serverName ?? ('host' in target ? target.host : 'localhost');
   const key = JSON.stringify([materials.generation(tls.material), name, tls.verify]);
   const session = keeper.tlsSession?.key === key ? keeper.tlsSession.data : undefined;
@@ -63,11 +63,8 @@ function connectTls(
     ...target,
     autoSelectFamily: true,
     secureContext: materials.context(tls.material),
-    // An address is no server name (RFC 6066 section 3).
-    servername: isIP(name) === 0 ? name : '',
     ALPNProtocols: [...alpn],
-    checkServerIdentity: (_host, certificate) =>
-      tls.verify.length > 0 ? checkNames(certificate, tls.verify) : checkServerIdentity(name, certificate),
+    ...identityOptions(name, tls.verify),
     ...onread(received),
     ...(session === undefined ? {} : { session }),
   };
@@ -86,11 +83,4 @@ function connectTls(
     keeper.tlsSession = { key, data };
   });
   return socket;
-}
-
-function checkNames(certificate: PeerCertificate, verify: readonly string[]): Error | undefined {
-  const names = certificateNames(certificate.subjectaltname);
-  if (hasName(names, verify)) return undefined;
-  const message = `its certificate is for ${describeNames(names)}, and none of that is in "tls.verify"`;
-  return Object.assign(new Error(message), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
 }

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { certificateNames, describeNames } from '../../base/certificate_names.ts';
 import { tlsFailure } from '../../base/tls_failure.ts';
 import { Connection } from '../../http2/connection.ts';
 import type { ConnectionOwner } from '../../http2/connection_owner.ts';
@@ -11,7 +12,6 @@ import type { Target } from '../../model/instance.ts';
 import type { Protocol } from '../../model/service.ts';
 import type { TlsMaterial, UpstreamTls } from '../../model/tls.ts';
 import { TlsMaterials } from '../tls/materials.ts';
-import { certificateNames, describeNames } from '../tls/names.ts';
 import { CONNECT_TIMEOUT, dial, foreignAnswer } from './dial.ts';
 import { dialTls } from './dial_tls.ts';
 

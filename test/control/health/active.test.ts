@@ -3,7 +3,7 @@ import type { ServiceHealthOptions } from '../../../src/config/health_options.ts
 import type { ClusterChange } from '../../../src/control/cluster/cluster.ts';
 import { diff } from '../../../src/control/cluster/diff.ts';
 import { ActiveHealth } from '../../../src/control/health/active.ts';
-import type { ProbeResult } from '../../../src/control/health/probes/probe.ts';
+import { answering, type ProbeResult } from '../../../src/control/health/probes/probe.ts';
 import { Turns } from '../../../src/control/health/turns.ts';
 import { type Instance, parseAddress } from '../../../src/model/instance.ts';
 import type { HealthReport } from '../../../src/model/snapshot.ts';
@@ -19,6 +19,7 @@ const OPTIONS: ServiceHealthOptions = {
   rise: 1,
   fall: 2,
   port: null,
+  secure: false,
   keep: 0,
 };
 
@@ -40,10 +41,11 @@ function setUp(options: Partial<ServiceHealthOptions> = {}) {
       random: () => 0.5,
       changed: (change) => changes.push(change),
       health: (_service, told) => reports.push(Object.fromEntries(told)),
-      probe: async (target): Promise<ProbeResult> => {
-        looks++;
-        return 'port' in target && bad.has(target.port) ? { ok: false, reason: 'bad' } : { ok: true };
-      },
+      probe: ({ target }) =>
+        answering(async (): Promise<ProbeResult> => {
+          looks++;
+          return 'port' in target && bad.has(target.port) ? { ok: false, reason: 'bad' } : { ok: true };
+        }),
     },
   );
   const set = (...ports: number[]): void => {
@@ -206,10 +208,11 @@ test('another port may be checked than the one that is used', (t) => {
       random: () => 0,
       changed() {},
       health() {},
-      probe: async (target) => {
-        targets.push(target);
-        return { ok: true };
-      },
+      probe: ({ target }) =>
+        answering(async () => {
+          targets.push(target);
+          return { ok: true };
+        }),
     },
   );
   const instances = [instanceOn(1)];

@@ -1,85 +1,144 @@
-import type { ServiceError, UntypedServiceImplementation } from '@grpc/grpc-js';
-import { describeError } from '../../../base/errors.ts';
-import type { Target } from '../../../model/instance.ts';
-import type { Probe, ProbeResult } from './probe.ts';
-import { timedOut } from './reasons.ts';
+import type { ProbeRoute } from './connect.ts';
+import { type CallEnd, HealthClient, type HealthMessages, loadHealthMessages } from './grpc_client.ts';
+import type { Probe, ProbeEvents, ProbeResult } from './probe.ts';
+import { connectionFailure, timedOut } from './reasons.ts';
 
 /** https://grpc.github.io/grpc/core/md_doc_statuscodes.html */
 const UNIMPLEMENTED = 12;
 const NOT_FOUND = 5;
-const DEADLINE_EXCEEDED = 4;
+/** So often an instance may say that it is well again, or lose its connection, and be heard at once; each look gives one back. */
+const MOST_AT_ONCE = 5;
 
-interface HealthReply {
-  readonly status: string;
+export interface GrpcCheck {
+  /** Empty for the server as a whole. */
+  readonly service: string;
+  /** Be told of changes where the instance offers it. */
+  readonly watch: boolean;
 }
-type Ask = (target: Target, service: string, timeout: number, signal?: AbortSignal) => Promise<ProbeResult>;
-
-let loaded: Promise<Ask> | null = null;
 
 /**
  * Well when `grpc.health.v1.Health/Check` answers SERVING (https://github.com/grpc/grpc/blob/master/doc/health-checking.md), or
  * UNIMPLEMENTED: a server without a health service that answers so is there and works, and `note` tells it.
+ *
+ * With `watch`, a `Watch` goes along with the first `Check` of a connection, and the connection lives as long as it: changes are told the
+ * moment they are made, a connection that is lost is a reason to look, and the next looks use it, too. Where the instance offers no
+ * `Watch`, each look has a connection of its own.
  */
-export function probeGrpc(service: string): Probe {
-  return async (target, { timeout, signal }) => {
+export class GrpcProbe implements Probe {
+  readonly #check: GrpcCheck;
+  readonly #route: ProbeRoute;
+  readonly #events: ProbeEvents;
+  #client: HealthClient | null = null;
+  /** The instance has not said that it has no `Watch`. */
+  #offered: boolean;
+  #looking = false;
+  #atOnce = MOST_AT_ONCE;
+
+  constructor(check: GrpcCheck, route: ProbeRoute, events: ProbeEvents) {
+    this.#check = check;
+    this.#route = route;
+    this.#events = events;
+    this.#offered = check.watch;
+  }
+
+  async look(signal: AbortSignal): Promise<ProbeResult> {
+    this.#looking = true;
+    this.#atOnce = Math.min(MOST_AT_ONCE, this.#atOnce + 1);
     try {
-      loaded ??= load();
-      return await (await loaded)(target, service, timeout, signal);
+      const messages = await loadHealthMessages();
+      if (signal.aborted) return { ok: false, reason: 'given up' };
+      const client = this.#client?.usable === true ? this.#client : this.#connect(messages);
+      const end = await this.#ask(client, signal);
+      // What is there next may be another program.
+      if (end.kind === 'lost') this.#offered = this.#check.watch;
+      return this.#judge(end);
     } catch (error) {
-      return { ok: false, reason: describeError(error) };
+      return { ok: false, reason: connectionFailure(error) };
+    } finally {
+      this.#looking = false;
+      if (this.#client?.watching !== true) this.#hangUp();
     }
-  };
-}
+  }
 
-/** The gRPC client costs megabytes: only those pay who check this way. */
-async function load(): Promise<Ask> {
-  const [grpc, health] = await Promise.all([import('@grpc/grpc-js'), import('grpc-health-check')]);
-  const definition =
-    health.service as unknown as import('@grpc/grpc-js').ServiceDefinition<UntypedServiceImplementation>;
-  const HealthClient = grpc.makeGenericClientConstructor(definition, 'Health');
-  const credentials = grpc.credentials.createInsecure();
-  const options = {
-    // A connection of its own for each look, and nothing kept of it afterwards.
-    'grpc.use_local_subchannel_pool': 1,
-    'grpc.enable_channelz': 0,
-    'grpc.service_config_disable_resolution': 1,
-    'grpc.enable_http_proxy': 0,
-    'grpc.enable_retries': 0,
-  };
+  close(): void {
+    this.#hangUp();
+  }
 
-  return (target, service, timeout, signal) =>
-    new Promise((resolve) => {
-      const client = new HealthClient(dialTarget(target), credentials, options);
-      const check = client.Check as unknown as (
-        this: typeof client,
-        request: { service: string },
-        options: { deadline: number },
-        done: (error: ServiceError | null, reply?: HealthReply) => void,
-      ) => { cancel(): void };
-      const call = check.call(client, { service }, { deadline: Date.now() + timeout }, (error, reply) => {
-        client.close();
-        resolve(error === null ? judge(reply?.status ?? 'nothing') : judgeError(error, service, timeout));
+  #hangUp(): void {
+    const client = this.#client;
+    this.#client = null;
+    client?.close('given up');
+  }
+
+  #connect(messages: HealthMessages): HealthClient {
+    this.#hangUp();
+    const client = new HealthClient(messages, this.#route);
+    this.#client = client;
+    if (this.#offered) this.#follow(client);
+    return client;
+  }
+
+  #ask(client: HealthClient, signal: AbortSignal): Promise<CallEnd> {
+    const { timeout } = this.#route;
+    return new Promise((resolve) => {
+      const giveUp = (): void => client.close('given up');
+      // One that does not answer on this connection may answer on the next.
+      const timer = setTimeout(() => client.close(timedOut(timeout)), timeout);
+      signal.addEventListener('abort', giveUp, { once: true });
+      client.check(this.#check.service, (end) => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', giveUp);
+        resolve(end);
       });
-      if (signal?.aborted) call.cancel();
-      else signal?.addEventListener('abort', () => call.cancel(), { once: true });
     });
+  }
+
+  #follow(client: HealthClient): void {
+    let last: string | null = null;
+    const told = (status: string): void => {
+      const before = last;
+      last = status;
+      if (client !== this.#client || status === before) return;
+      const result = judgeStatus(status, this.#check.service);
+      // That it does not serve is believed at once. That it serves, too, if it has said otherwise on this connection; a new one is to be tried first.
+      if (!result.ok || (before !== null && this.#mayAtOnce())) this.#events.told(result);
+    };
+    client.watch(this.#check.service, told, (end) => {
+      if (end.kind === 'status' && end.status === UNIMPLEMENTED) this.#offered = false;
+      if (client !== this.#client || this.#looking) return;
+      this.#hangUp();
+      if (last !== null && this.#mayAtOnce()) this.#events.stirred();
+    });
+  }
+
+  #mayAtOnce(): boolean {
+    if (this.#atOnce === 0) return false;
+    this.#atOnce--;
+    return true;
+  }
+
+  #judge(end: CallEnd): ProbeResult {
+    const { service } = this.#check;
+    switch (end.kind) {
+      case 'answer':
+        return judgeStatus(end.serving, service);
+      case 'lost':
+        return { ok: false, reason: end.reason };
+      case 'status':
+        if (end.status === UNIMPLEMENTED)
+          return { ok: true, note: 'it has no grpc.health.v1 service; that it answers counts' };
+        if (end.status === NOT_FOUND) return judgeStatus(UNKNOWN_SERVICE, service);
+        return { ok: false, reason: `status ${end.status}: ${end.message.slice(0, 200)}` };
+    }
+  }
 }
 
-function dialTarget(target: Target): string {
-  if ('path' in target) return `unix:${target.path}`;
-  return target.host.includes(':') ? `ipv6:[${target.host}]:${target.port}` : `${target.host}:${target.port}`;
-}
+/** `ServingStatus` of a service that the health service does not know; only `Watch` says it so. */
+const UNKNOWN_SERVICE = 'SERVICE_UNKNOWN';
 
-function judge(status: string): ProbeResult {
-  return status === 'SERVING' ? { ok: true } : { ok: false, reason: `its health service says ${status}` };
-}
-
-function judgeError({ code, details }: ServiceError, service: string, timeout: number): ProbeResult {
-  if (code === UNIMPLEMENTED) return { ok: true, note: 'it has no grpc.health.v1 service; that it answers counts' };
-  if (code === NOT_FOUND) return { ok: false, reason: `its health service does not know ${JSON.stringify(service)}` };
-  if (code === DEADLINE_EXCEEDED) return { ok: false, reason: timedOut(timeout) };
-  // grpc-js adds a note on name resolution and the address; the same failure is to give the same text.
-  const refused = /\bECONN[A-Z]+/.exec(details)?.[0];
-  if (refused !== undefined) return { ok: false, reason: refused === 'ECONNREFUSED' ? 'connection refused' : refused };
-  return { ok: false, reason: `status ${code}: ${details.slice(0, 200)}` };
+function judgeStatus(status: string, service: string): ProbeResult {
+  if (status === 'SERVING') return { ok: true };
+  if (status === UNKNOWN_SERVICE)
+    return { ok: false, reason: `its health service does not know ${JSON.stringify(service)}` };
+  return { ok: false, reason: `its health service says ${status}` };
 }

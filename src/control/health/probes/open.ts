@@ -1,18 +1,19 @@
 import type { HealthCheck } from '../../../config/health_options.ts';
-import { probeGrpc } from './grpc.ts';
+import type { ProbeRoute } from './connect.ts';
+import { GrpcProbe } from './grpc.ts';
 import { probeHttp } from './http.ts';
-import type { Probe } from './probe.ts';
+import type { Probe, ProbeEvents } from './probe.ts';
 import { probeTcp } from './tcp.ts';
 
-/** The probe that a config's `health:` asks for. */
-export function openProbe(check: HealthCheck): Probe {
+/** The probe that a config's `health:` asks for, for one instance. */
+export function openProbe(check: HealthCheck, route: ProbeRoute, events: ProbeEvents): Probe {
   switch (check.kind) {
     case 'grpc':
-      return probeGrpc(check.service);
+      return new GrpcProbe(check, route, events);
     case 'http':
-      return probeHttp(check.path);
+      return probeHttp(check.path, route);
     case 'tcp':
-      return probeTcp;
+      return probeTcp(route);
   }
 }
 

@@ -1,6 +1,6 @@
 import test from 'ava';
-import { PeerIdentity } from '../../../src/dataplane/tls/client_cert.ts';
-import { certificateNames, describeNames, hasName } from '../../../src/dataplane/tls/names.ts';
+import { certificateNames, describeNames, hasName } from '../../src/base/certificate_names.ts';
+import { PeerIdentity } from '../../src/dataplane/tls/client_cert.ts';
 
 const NONE = { uris: [], dns: [], ips: [] };
 
