@@ -6,7 +6,8 @@ import { parseCommandLine } from '../src/cli/args.ts';
 import { COMMANDS } from '../src/cli/flags.ts';
 import { METRICS } from '../src/observe/metric_table.ts';
 import { configOf, loadText } from './config/load_text.ts';
-import { manifestsOf, missingIn } from './deploy/manifest.ts';
+import { apiProblems } from './deploy/api_types.ts';
+import { manifestsOf } from './deploy/manifest.ts';
 
 // What the documents show is loaded, parsed and compared here, so that it cannot rot. tutorial.test.ts walks through the tutorial.
 const DOCS = new URL('../docs/', import.meta.url);
@@ -42,12 +43,12 @@ for (const page of PAGES) {
     t.pass();
   });
 
-  test(`docs/${page}: its YAML is a config that loads, a manifest, or a file that it names`, (t) => {
+  test(`docs/${page}: its YAML is a config that loads, a manifest, or a file that it names`, async (t) => {
     for (const block of blocks(text, 'yaml')) {
       if (/^(registries|inbound):/m.test(block)) t.notThrows(() => configOf(loadText(block)), block);
       else if (/^kind:/m.test(block)) {
+        t.deepEqual(await apiProblems(manifestsOf(block)), []);
         for (const object of manifestsOf(block)) {
-          t.deepEqual(missingIn(object), []);
           const config: unknown = object.data?.['outrigger.yaml'];
           if (typeof config === 'string') t.notThrows(() => configOf(loadText(config)), config);
         }

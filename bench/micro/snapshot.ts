@@ -88,7 +88,7 @@ function pickBoth(service: ServiceUpstream): void {
   for (const version of [null, 'v1']) {
     const subset = service.select({ version: () => version } as unknown as RequestView, service.settings);
     if (!(subset instanceof Subset)) throw new Error(subset.message);
-    if (subset.pick(null, 0) === null) throw new Error('no instance was picked');
+    if (subset.pick([], 0) === null) throw new Error('no instance was picked');
   }
 }
 

@@ -118,7 +118,8 @@ function introduce(registry: RegistryFile, instances: readonly BookInstance[], s
 
 function explore(): void {
   say();
-  say('  npm run demo -- --keep     leaves it running, with its page, to try it by hand');
+  const again = process.env.npm_lifecycle_event === 'demo' ? 'npm run demo -- --keep' : 'outrigger demo --keep';
+  say(`  ${again.padEnd(25)}  leaves it running, with its page, to try it by hand`);
   say('  README.md                  five lines of config for your own etcd');
 }
 

@@ -23,7 +23,7 @@ export async function runInject(command: InjectCommand, output: Output): Promise
   try {
     text = command.file === '-' ? await readAll(process.stdin) : await readFile(command.file, 'utf8');
   } catch (error) {
-    output.err(`cannot read ${command.file}: ${describeError(error)}\n`);
+    output.err(unreadable(command.file, error));
     return 1;
   }
   const result = injectManifests(text, command.options);
@@ -39,4 +39,15 @@ export async function runInject(command: InjectCommand, output: Output): Promise
     `nothing in ${command.file} takes the sidecar\n  hint: give a Deployment, StatefulSet, DaemonSet, Job, CronJob, Rollout or Pod\n`,
   );
   return 1;
+}
+
+function unreadable(file: string, error: unknown): string {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'ENOENT':
+      return `${file}: there is no such file\n  hint: give a file of manifests, or - for standard input\n`;
+    case 'EISDIR':
+      return `${file}: it is a directory\n  hint: give a file of manifests; several are one with "cat *.yaml | outrigger inject -f -"\n`;
+    default:
+      return `cannot read ${file}: ${describeError(error)}\n  hint: let the user that runs outrigger read it\n`;
+  }
 }

@@ -5,6 +5,9 @@ import { type Output, problemsText } from './check_print.ts';
 import { adminAddress } from './services/admin_address.ts';
 import { adminGet } from './services/admin_request.ts';
 
+/** Services named in a hint. */
+const MOST_NAMED = 20;
+
 /** The admin server of a running sidecar. */
 export interface AdminServer {
   /** As it was written. */
@@ -41,6 +44,14 @@ export async function askSidecar(admin: AdminServer, path: string, output: Outpu
   if (answer.status === 200 && parsed !== null) return parsed;
   output.err(refused(admin, answer.status, parsed));
   return null;
+}
+
+/** The hint for who asked for a service that a sidecar does not know. */
+export function knownText(services: readonly { readonly name: string }[]): string {
+  const names = services.map(({ name }) => name).sort();
+  if (names.length === 0) return 'it knows none yet; a service of `discover` appears when it is first called';
+  const more = names.length > MOST_NAMED ? ` and ${names.length - MOST_NAMED} more` : '';
+  return `it knows: ${names.slice(0, MOST_NAMED).join(', ')}${more}`;
 }
 
 /** `outrigger run` is not there, or somewhere else. */

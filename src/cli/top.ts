@@ -1,6 +1,6 @@
 import type { StatsJson } from '../admin/stats_json.ts';
 import type { Output } from './check_print.ts';
-import { type AdminServer, askSidecar, findAdmin } from './sidecar_answer.ts';
+import { type AdminServer, askSidecar, findAdmin, knownText } from './sidecar_answer.ts';
 import type { TopCommand } from './top/command.ts';
 import { screenText, topText } from './top/print.ts';
 import { ratesOf, type TopService } from './top/rates.ts';
@@ -38,9 +38,9 @@ export async function runTop(
   const first = await look(admin, output);
   if (first === null) return 1;
   if (command.service !== null && !first.services.some(({ name }) => name === command.service)) {
-    const names = first.services.map(({ name }) => name).join(', ');
-    const hint = names === '' ? 'it knows none yet' : `it knows: ${names}`;
-    output.err(`the sidecar at ${admin.text} knows no service "${command.service}"\n  hint: ${hint}\n`);
+    output.err(
+      `the sidecar at ${admin.text} knows no service "${command.service}"\n  hint: ${knownText(first.services)}\n`,
+    );
     return 1;
   }
   return terminal === null || command.json

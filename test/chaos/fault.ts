@@ -5,6 +5,8 @@ import type { Stage } from './stage.ts';
 export interface Injected {
   /** Instances that the sidecar should stop using, and use again afterwards. */
   readonly hit: readonly string[];
+  /** How many calls each service has sent to whom it hit, as the instance counts them since it began. */
+  seen?(): Promise<Readonly<Record<string, number>>>;
   /** Undoes it. */
   heal(): Promise<void>;
 }

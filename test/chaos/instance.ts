@@ -5,7 +5,9 @@ export type Order =
   /** This share of the calls (0 to 1) ends with this status, at once. */
   | { readonly kind: 'fail'; readonly share: number; readonly status: number }
   /** GOAWAY on every connection; calls in flight may end. */
-  | { readonly kind: 'goaway' };
+  | { readonly kind: 'goaway' }
+  /** Answer with `{ seen }`: how many calls there have been to each service, by its name. */
+  | { readonly kind: 'count' };
 
 /*
  * One instance of the service, in a process of its own:
@@ -16,15 +18,20 @@ export type Order =
  */
 const [name = 'a', address = '127.0.0.1:0', streams] = process.argv.slice(2);
 const orders: { share: number; status: number } = { share: 0, status: 14 };
+const seen: Record<string, number> = {};
 const server = await startGrpcServer({
   name,
   address,
   streams: streams === undefined ? undefined : Number(streams),
-  verdict: () => (Math.random() < orders.share ? orders.status : null),
+  verdict(service) {
+    seen[service] = (seen[service] ?? 0) + 1;
+    return Math.random() < orders.share ? orders.status : null;
+  },
 });
 process.on('message', (order: Order) => {
   if (order.kind === 'fail') Object.assign(orders, { share: order.share, status: order.status });
-  else server.goaway(2_000);
+  else if (order.kind === 'goaway') server.goaway(2_000);
+  else process.send?.({ seen });
 });
 process.on('SIGTERM', () => void server.drain().then(() => process.exit(0)));
 process.on('disconnect', () => process.exit(0));

@@ -66,6 +66,15 @@ export class InstanceProcess {
     this.#child?.send(order);
   }
 
+  /** How many calls have come for each service. */
+  async seen(): Promise<Readonly<Record<string, number>>> {
+    const child = this.#child as ChildProcess;
+    const answer = once(child, 'message');
+    child.send({ kind: 'count' } satisfies Order);
+    const [message] = (await answer) as [{ seen: Record<string, number> }];
+    return message.seen;
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.#child?.kill(signal);
   }

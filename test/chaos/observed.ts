@@ -13,7 +13,9 @@ export interface Observed {
   /** From when it was undone until whoever was hit answers calls again. */
   readonly recoveredAfter: number | null;
   readonly retries: number;
-  /** Of the service with a retry policy: calls, and attempts at instances. */
+  /** How many calls of each service reached the instance that was hit while it was; null where nobody counts. */
+  readonly seen: Readonly<Record<string, number>> | null;
+  /** Of the service with a retry policy, while the fault lasted: calls, and attempts at instances. */
   readonly retriedCalls: number;
   readonly retriedAttempts: number;
   /** Resident memory of the sidecar at the end, in octets; and what it holds on to then. */
@@ -30,6 +32,16 @@ export function failures(observed: Observed, ...kinds: readonly Kind[]): Sample[
 /** Calls that were under way when the fault began. */
 export function underWay({ samples, injectedAt }: Observed): Sample[] {
   return samples.filter(({ startedAt, endedAt }) => startedAt <= injectedAt && endedAt >= injectedAt);
+}
+
+/** The most calls of these kinds that were under way at the same time while the fault lasted. */
+export function mostAtOnce({ samples, injectedAt, healedAt }: Observed, kinds: readonly Kind[]): number {
+  const some = samples.filter(
+    ({ kind, endedAt, startedAt }) => kinds.includes(kind) && endedAt >= injectedAt && startedAt <= healedAt,
+  );
+  const at = (when: number): number =>
+    some.filter(({ startedAt, endedAt }) => startedAt <= when && endedAt >= when).length;
+  return Math.max(0, ...some.map(({ startedAt }) => at(startedAt)));
 }
 
 /** `{ 14: 3 }`: failed calls by status. */

@@ -30,10 +30,13 @@ export async function play(stage: Stage, fault: Fault, random: () => number, rss
   await setTimeout(BEFORE);
   const before = await counts(stage);
   const injectedAt = performance.now();
-  const { hit, heal } = await fault.inject(stage, random);
+  const { hit, heal, seen } = await fault.inject(stage, random);
+  const begun = await counts(stage);
   const watch = watchOut(stage, hit, injectedAt);
   await setTimeout(fault.lasts);
   const detectedAfter = await watch.stop();
+  const seenThen = (await seen?.()) ?? null;
+  const ended = await counts(stage);
   await heal();
   const healedAt = performance.now();
   const recoveredAfter = await recovery(stage, load, hit, healedAt);
@@ -62,8 +65,9 @@ export async function play(stage: Stage, fault: Fault, random: () => number, rss
     detectedAfter,
     recoveredAfter,
     retries: since(after.retries, before.retries),
-    retriedCalls: since(after.calls, before.calls),
-    retriedAttempts: since(after.attempts, before.attempts),
+    seen: seenThen,
+    retriedCalls: since(ended.calls, begun.calls),
+    retriedAttempts: since(ended.attempts, begun.attempts),
     rss: stage.sidecar.rss(),
     ...gauges,
   };

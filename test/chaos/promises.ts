@@ -1,8 +1,10 @@
 import type { Kind, Sample } from './load.ts';
-import { byStatus, failures, type Observed, underWay } from './observed.ts';
+import { byStatus, failures, mostAtOnce, type Observed, underWay } from './observed.ts';
 
 /** What a busy machine may need to notice what is told at once, in milliseconds. */
 const AT_ONCE = 400;
+/** Which calls go to which service. */
+const KINDS_OF: Readonly<Record<string, readonly Kind[]>> = { echo: ['unary', 'stream'], 'echo-retried': ['retried'] };
 
 /** No call fails, of these kinds or of any. */
 export function noneFails(observed: Observed, ...kinds: readonly Kind[]): string[] {
@@ -38,9 +40,29 @@ export function othersServeAfter(observed: Observed, ms: number, probes: number)
   return broken;
 }
 
-/** Retries never become the load: at most a fifth more, beyond what was saved up while all was well. */
+/** No call that may be sent again fails once the sidecar has stopped to use whom the fault hit. */
+export function noRetriedFailsLater(observed: Observed): string[] {
+  const from = observed.injectedAt + (observed.detectedAfter ?? 0);
+  const failed = failures(observed, 'retried').filter(({ startedAt }) => startedAt > from);
+  return failed.length === 0 ? [] : [`${failed.length} calls with a retry policy failed: ${first(failed)}`];
+}
+
+/** Of each service, no more calls reach an instance that always fails than it takes to leave it out, and one for each time that it is out. */
+export function seenByFew(
+  observed: Observed,
+  { threshold, ejection }: { threshold: number; ejection: number },
+): string[] {
+  const probes = Math.floor((observed.healedAt - observed.injectedAt) / ejection);
+  return Object.entries(observed.seen ?? { nobody: Infinity }).flatMap(([service, seen]) => {
+    // Those that were on their way when it was left out: its share, one of five.
+    const most = threshold + probes + Math.ceil(mostAtOnce(observed, KINDS_OF[service] ?? []) / 5);
+    return seen <= most ? [] : [`${seen} calls of ${service} reached it, ${most} may`];
+  });
+}
+
+/** Retries never become the load: at most a fifth more, while everything fails, too. */
 export function noRetryStorm({ retriedCalls, retriedAttempts }: Observed): string[] {
-  const most = 1.2 * retriedCalls + 10;
+  const most = 1.2 * retriedCalls;
   return retriedAttempts <= most ? [] : [`${retriedAttempts} attempts for ${retriedCalls} calls`];
 }
 

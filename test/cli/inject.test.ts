@@ -88,6 +88,17 @@ test('several documents are each treated by what they are; those without a pod a
   );
 });
 
+test('documents that need no change are passed on to the letter, and what changes keeps its style', (t) => {
+  const config = '# first\nkind: ConfigMap\ndata: {a: b,   c: "d"}\n# its end\n';
+  const service = '---\n# another\nkind: Service\nspec: {ports: [{port:   80}]}\n';
+  const pod = '---\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers: [{name: x}]\n';
+  const { text } = inject(config + pod + service);
+  t.true(text.startsWith(config));
+  t.true(text.endsWith(service));
+  t.true(text.includes('metadata: {name: p'));
+  t.true(inject(DEPLOYMENT).text.includes('labels: { app: book }'));
+});
+
 test('a pod whose annotation says disabled is left alone', (t) => {
   const text = DEPLOYMENT.replace('labels: { app: book }', 'annotations: { outrigger/inject: disabled }');
   const { done } = inject(text);

@@ -7,18 +7,48 @@ import type { InjectOptions } from '../../src/cli/inject/container.ts';
 import { sidecarContainer } from '../../src/cli/inject/container.ts';
 import { injectManifests } from '../../src/cli/inject/manifest.ts';
 import { serialTestWith } from '../support/requires.ts';
-import { configIn, deployed, type Manifest, manifestsOf, missingIn } from './manifest.ts';
+import { apiProblems } from './api_types.ts';
+import { configIn, deployed, type Manifest, manifestsOf } from './manifest.ts';
 
 const IMAGE = 'outrigger:0.1.0';
 const OPTIONS: InjectOptions = { image: IMAGE, configMap: 'outrigger', args: [], mode: 'native' };
 
 for (const file of ['sidecar', 'plain', 'rbac', 'network-policy', 'monitoring']) {
-  test(`kubernetes/${file}.yaml: every object has the fields that the API server insists on`, (t) => {
+  test(`kubernetes/${file}.yaml: every object is as the API has it`, async (t) => {
     const objects = manifestsOf(deployed(`kubernetes/${file}.yaml`));
     t.true(objects.length > 0);
-    for (const object of objects) t.deepEqual(missingIn(object), [], `${object.kind}/${object.metadata?.name}`);
+    t.deepEqual(await apiProblems(objects), []);
   });
 }
+
+test('every kind of workload is as the API has it after "outrigger inject"', async (t) => {
+  const template = { metadata: { labels: { app: 'a' } }, spec: { containers: [{ name: 'app', image: 'app' }] } };
+  const once = { ...template, spec: { ...template.spec, restartPolicy: 'Never' } };
+  const selected = { selector: { matchLabels: { app: 'a' } }, template };
+  const metadata = { name: 'a' };
+  const workloads = [
+    { apiVersion: 'apps/v1', kind: 'Deployment', metadata, spec: selected },
+    { apiVersion: 'apps/v1', kind: 'StatefulSet', metadata, spec: { serviceName: 'a', ...selected } },
+    { apiVersion: 'apps/v1', kind: 'DaemonSet', metadata, spec: selected },
+    { apiVersion: 'batch/v1', kind: 'Job', metadata, spec: { template: once } },
+    {
+      apiVersion: 'batch/v1',
+      kind: 'CronJob',
+      metadata,
+      spec: { schedule: '@daily', jobTemplate: { spec: { template: once } } },
+    },
+    { apiVersion: 'v1', kind: 'Pod', metadata, spec: template.spec },
+  ];
+  const text = workloads.map((workload) => JSON.stringify(workload)).join('\n---\n');
+  for (const mode of ['native', 'plain'] as const) {
+    const injected = injectManifests(text, { ...OPTIONS, mode });
+    if (injected.kind === 'wrong') throw new Error(injected.message);
+    const objects = manifestsOf(injected.text);
+    // A plain sidecar is not put into what ends.
+    t.is(JSON.stringify(objects).split(IMAGE).length - 1, workloads.length - (mode === 'plain' ? 2 : 0));
+    t.deepEqual(await apiProblems(objects), []);
+  }
+});
 
 for (const mode of ['native', 'plain'] as const) {
   const file = mode === 'native' ? 'sidecar' : 'plain';

@@ -102,6 +102,8 @@ test.serial('explain says which instance a request would get, and top what they 
   const nobody = await runOutrigger(['explain', 'echo', '-H', 'x-version: v9', '--admin', admin]);
   t.is(nobody.code, 1);
   t.regex(nobody.stdout, /error +no_version: /);
+  const unknown = await runOutrigger(['explain', 'nosuch', '--admin', admin]);
+  t.deepEqual([unknown.code, unknown.stderr], [1, '  hint: it knows: echo\n']);
   const json = await runOutrigger(['explain', 'echo', '--json', '--admin', admin]);
   t.like(JSON.parse(json.stdout), { service: 'echo', registry: 'here', balance: 'round_robin' });
 

@@ -59,8 +59,8 @@ export interface GrpcServerOptions {
   readonly streams?: number | undefined;
   /** Contents of PEM files; it speaks TLS then, and wants a certificate of its clients that `ca` has signed. */
   readonly tls?: { readonly cert: Buffer; readonly key: Buffer; readonly ca?: Buffer };
-  /** Asked for each call: the status that it ends with whatever its metadata says, or null. */
-  readonly verdict?: () => number | null;
+  /** Asked for each call, with the name of the service that it was sent to: the status that it ends with whatever its metadata says, or null. */
+  readonly verdict?: (authority: string) => number | null;
 }
 
 export interface GrpcServer {
@@ -125,7 +125,7 @@ export async function startGrpcServer(options: GrpcServerOptions = {}): Promise<
       for (const value of key === '' ? [] : asked.get(key)) back.add(`shown-${key}`, value);
     }
     const trailers = copy(asked, 'trail-');
-    const status = options.verdict?.() ?? number(asked, 'echo-status');
+    const status = options.verdict?.(call.getHost()) ?? number(asked, 'echo-status');
     if (status === null || text(asked, 'echo-headers-first') !== null) call.sendMetadata(back);
     return {
       signal: abort.signal,
@@ -224,17 +224,18 @@ export async function startGrpcServer(options: GrpcServerOptions = {}): Promise<
     const address = options.address ?? `127.0.0.1:${options.port ?? 0}`;
     server.bindAsync(address, credentialsOf(options), (error, bound) => (error ? reject(error) : resolve(bound)));
   });
+  const bound = (options.address ?? '127.0.0.1:0').replace(/:\d+$/, `:${port}`);
   return {
     name,
     version,
     port,
-    address: options.address ?? `127.0.0.1:${port}`,
+    address: bound,
     calls: () => calls,
     seen: (id) => ({ ...fate(id) }),
     health(serving) {
       for (const service of ['', 'outrigger.test.Echo']) health.setStatus(service, serving ? 'SERVING' : 'NOT_SERVING');
     },
-    goaway: (graceMs) => server.drain(options.address ?? `127.0.0.1:${port}`, graceMs),
+    goaway: (graceMs) => server.drain(bound, graceMs),
     drain: () => new Promise((resolve, reject) => server.tryShutdown((error) => (error ? reject(error) : resolve()))),
     stop: () => server.forceShutdown(),
   };
@@ -249,6 +250,7 @@ function credentialsOf({ tls }: GrpcServerOptions): grpc.ServerCredentials {
 interface AnyCall {
   readonly metadata: grpc.Metadata;
   sendMetadata(metadata: grpc.Metadata): void;
+  getHost(): string;
   on(event: 'cancelled', listener: () => void): unknown;
 }
 

@@ -35,7 +35,7 @@ export type InjectResult =
 
 /**
  * Puts the sidecar into every pod of a file of manifests, or takes it out (`options` null). Comments and whatever else stands there are
- * kept; a pod that has the same sidecar already is left as it is. Manifests without a pod are passed on.
+ * kept; documents that need no change are passed on to the letter.
  */
 export function injectManifests(text: string, options: InjectOptions | null): InjectResult {
   const documents = parseAllDocuments(text, { strict: false });
@@ -45,9 +45,22 @@ export function injectManifests(text: string, options: InjectOptions | null): In
     return wrong(`the file is no YAML: ${broken.message.split('\n', 1)[0]}`, 'mend it first: nothing was changed');
   }
   const done = documents.map((document, index) => change(document as Document, index, options));
-  const changed = done.some(({ outcome }) => outcome === 'injected' || outcome === 'removed');
-  if (!changed) return { kind: 'text', text, done };
-  return { kind: 'text', text: documents.map((document) => document.toString({ lineWidth: 0 })).join(''), done };
+  let from = 0;
+  const parts = documents.map((document, index) => {
+    const source = text.slice(from, document.range[2]);
+    from = document.range[2];
+    return isChanged(done[index] as Injected) ? written(document as Document, source) : source;
+  });
+  return { kind: 'text', text: parts.join('') + text.slice(from), done };
+}
+
+function isChanged({ outcome }: Injected): boolean {
+  return outcome === 'injected' || outcome === 'removed';
+}
+
+/** The document as a text, in the style of its source as far as the library can. */
+function written(document: Document, source: string): string {
+  return document.toString({ lineWidth: 0, flowCollectionPadding: !/\{\S/.test(source) });
 }
 
 function wrong(message: string, hint: string): InjectResult {

@@ -1,7 +1,7 @@
 import type { ServiceJson } from '../../admin/services_json.ts';
 import { describeError } from '../../base/errors.ts';
 import type { Output } from '../check_print.ts';
-import { findAdmin } from '../sidecar_answer.ts';
+import { findAdmin, knownText } from '../sidecar_answer.ts';
 import { adminGet } from './admin_request.ts';
 import type { ServicesCommand, ServicesSource } from './command.ts';
 import { servicesText } from './sidecar_print.ts';
@@ -33,12 +33,7 @@ export async function listSidecar(command: ServicesCommand, from: FromSidecar, o
   }
   const services = from.service === null ? all : all.filter(({ name }) => name === from.service);
   if (from.service !== null && services.length === 0) {
-    const names = all.map(({ name }) => name).join(', ');
-    const hint =
-      names === ''
-        ? 'it knows none yet; a service of `discover` appears when it is first called'
-        : `it knows: ${names}`;
-    return fail(`the sidecar at ${admin.text} knows no service "${from.service}"`, hint);
+    return fail(`the sidecar at ${admin.text} knows no service "${from.service}"`, knownText(all));
   }
   if (!command.json) output.out(servicesText(services));
   else output.out(from.service === null ? `${answer.body.trimEnd()}\n` : `${JSON.stringify(services, null, 2)}\n`);

@@ -100,7 +100,7 @@ export class SimulatedSidecar {
 
   /** The instance of the next call; null when there is none. */
   begin(key: number): SimulatedInstance | null {
-    const instance = this.subset.pick(null, key);
+    const instance = this.subset.pick([], key);
     if (instance === null) return null;
     instance.inFlight++;
     if (instance.health.probe === 'due') instance.health.probe = 'running';

@@ -48,6 +48,8 @@ const TROUBLED_WAIT_LIMIT = 1_000;
 const MOST_TRIES = 10;
 /** Sidecars that a request may go through: more is a circle. */
 const MAX_HOPS = 10;
+/** Shared by all requests that have not been anywhere. */
+const NOWHERE: readonly Endpoint[] = [];
 /** gRPC's UNAVAILABLE. */
 const UNAVAILABLE = 14;
 /** What is counted for a request whose client went away before the answer: nginx's code for it. */
@@ -122,7 +124,8 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry, At
   #refusedOnce = false;
   /** An attempt is under way and has not been counted yet. */
   #attempting = false;
-  #avoid: Endpoint | null = null;
+  /** Where the request has been, the last one last; others are better. */
+  #avoid: readonly Endpoint[] = NOWHERE;
 
   constructor(
     down: Stream,
@@ -200,10 +203,11 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry, At
 
   /** The instance that was picked limits the rate of the method, and has had its share: others may not. */
   #tryOthers(subset: Subset, first: Endpoint): void {
-    let endpoint: Endpoint | null = first;
+    let avoid = [...this.#avoid, first];
     for (let tries = 1; tries < Math.min(subset.members.length, MOST_TRIES); tries++) {
-      endpoint = subset.pick(endpoint, 0);
+      const endpoint = subset.pick(avoid, 0);
       if (endpoint === null) return this.#wait(subset);
+      avoid = [...avoid, endpoint];
       if (this.service.admits(endpoint, this.view)) return this.dispatch(endpoint);
     }
     this.refuse('overloaded', describeRate(this.service.name, this.view.method));
@@ -217,6 +221,7 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry, At
     this.service.inFlight--;
     add(this.service.block, SERVICE.IN_FLIGHT, -1);
     this.service = other;
+    this.#avoid = NOWHERE;
     return this.#enter();
   }
 
@@ -412,15 +417,19 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry, At
 
   /** gRFC A6, transparent retry: the instance certainly did not process the request. */
   #sendElsewhere(endpoint: Endpoint): void {
-    this.#avoid = endpoint;
+    this.#leaveOut(endpoint);
     this.#transparent++;
     this.state = EXCHANGE.WAITING;
     add(this.service.block, SERVICE.RETRIES + RETRY_REASONS.indexOf('upstream_reset'), 1);
     this.reselect();
   }
 
+  #leaveOut(endpoint: Endpoint): void {
+    this.#avoid = [...this.#avoid.filter((other) => other !== endpoint), endpoint];
+  }
+
   pauseUntil(at: number): void {
-    this.#avoid = this.endpoint;
+    if (this.endpoint !== null) this.#leaveOut(this.endpoint);
     this.state = EXCHANGE.WAITING;
     this.#waitUntil = 0;
     this.#retryAt = at;

@@ -227,13 +227,14 @@ export class FurtherAttempts implements HedgedRequest {
     const selected = service.select(view, this.#rules);
     if (selected instanceof Refusal) return null;
     const key = service.hashes ? service.keyOf(view) : 0;
-    let last = first;
+    let avoid = this.#hedges.map((hedge) => hedge.endpoint);
+    if (first !== null) avoid.push(first);
     for (let picks = 0; picks < Math.min(MOST_PICKS, selected.members.length); picks++) {
-      const endpoint = selected.pick(last, key);
+      const endpoint = selected.pick(avoid, key);
       if (endpoint === null) return null;
       const taken = endpoint === first || this.#hedges.some((hedge) => hedge.endpoint === endpoint);
       if (!taken && service.admits(endpoint, view)) return endpoint;
-      last = endpoint;
+      avoid = [...avoid, endpoint];
     }
     return null;
   }

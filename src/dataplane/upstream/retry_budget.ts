@@ -1,14 +1,15 @@
 /** Retries under way at once: this share of the service's requests in flight, and never fewer than `AT_LEAST`. */
 const SHARE = 0.2;
 const AT_LEAST = 3;
-/** What each request, and each second, adds to what may be spent: together less than `SHARE`, but for a service with few requests. */
-const PER_REQUEST = 0.15;
-const PER_SECOND = 1;
+/** What each request, and each second, adds to what may be spent: together less than `SHARE`, but for a service with fewer than seven requests a second. */
+const PER_REQUEST = 0.12;
+const PER_SECOND = 0.5;
 /** What there is at first, and is saved up while all goes well; or `SHARE` of the requests in flight, for instances that die under many. */
 const MOST_SAVED = 10;
 
 /**
- * Keeps retries from becoming the load that they answer to: when everything fails, attempts stay below 1.2 times the requests. Each retry
+ * Keeps retries from becoming the load that they answer to: when everything fails, attempts stay below 1.2 times the requests once what
+ * was saved up is spent. Each retry
  * costs one of what requests and time have saved up, and takes a place among those under way.
  */
 export class RetryBudget {

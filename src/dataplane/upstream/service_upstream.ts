@@ -176,7 +176,7 @@ export class ServiceUpstream implements EndpointOwner, Selectable {
   pickMirror(key: number): Endpoint | null {
     const rule = this.settings.mirror;
     if (rule === null || this.mirrors >= MOST_MIRRORS || this.#context.random() >= rule.share) return null;
-    const endpoint = this.subsets.ofVersion(rule.version)?.pick(null, key) ?? null;
+    const endpoint = this.subsets.ofVersion(rule.version)?.pick([], key) ?? null;
     // Whether an instance may come back is for a real request to find out.
     return endpoint === null || endpoint.health.probe !== 'none' ? null : endpoint;
   }

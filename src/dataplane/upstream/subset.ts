@@ -92,10 +92,11 @@ export class Subset<M extends Member = Endpoint> {
   }
 
   /**
-   * An instance with a free stream slot; null when none is ready or all are full. `avoid` (the one that just failed) is taken
-   * only if there is no other; `key` is what the request is hashed by.
+   * An instance with a free stream slot; null when none is ready or all are full. Those of `avoid` (where the request has been) are taken
+   * only if there is no other, and the last of them (which has just failed) only if there is none but it. `key` is what the request is
+   * hashed by.
    */
-  pick(avoid: M | null, key: number): M | null {
+  pick(avoid: readonly M[], key: number): M | null {
     if (this.#stale) this.#rebuild();
     if (this.#saturated) return null;
     const ready = this.#ready;
@@ -104,7 +105,8 @@ export class Subset<M extends Member = Endpoint> {
     const picker = this.#picker as Picker;
     const first = this.#slowStart === null ? picker.pick(key) : this.#pickGently(this.#slowStart, picker, key);
     const endpoint = ready[first] as M;
-    if (endpoint !== avoid && endpoint.freeConnection() !== null) return endpoint;
+    const welcome = avoid.length === 0 || !avoid.includes(endpoint);
+    if (welcome && endpoint.freeConnection() !== null) return endpoint;
     return this.#pickOther(endpoint, avoid, first, key);
   }
 
@@ -129,26 +131,30 @@ export class Subset<M extends Member = Endpoint> {
   }
 
   /** The first choice will not do: the policy's next ones, and then whichever comes first. */
-  #pickOther(refused: M, avoid: M | null, from: number, key: number): M | null {
+  #pickOther(refused: M, avoid: readonly M[], from: number, key: number): M | null {
     const ready = this.#ready;
     const picker = this.#picker as Picker;
-    if (refused !== avoid) refused.wantMore();
+    if (!avoid.includes(refused)) refused.wantMore();
     for (let tries = 1; tries < Math.min(ready.length, 3); tries++) {
       const endpoint = ready[picker.pick(key)] as M;
-      if (endpoint !== avoid && endpoint.freeConnection() !== null) return endpoint;
-      if (endpoint !== avoid) endpoint.wantMore();
+      if (avoid.includes(endpoint)) continue;
+      if (endpoint.freeConnection() !== null) return endpoint;
+      endpoint.wantMore();
     }
-    const found = firstFree(ready, from + 1, avoid) ?? this.#pickElsewhere(avoid);
-    if (found !== null) return found;
-    if (avoid !== null && this.uses(avoid) && avoid.freeConnection() !== null) return avoid;
-    this.#saturated = true;
-    return null;
+    const found = firstFree(ready, from + 1, avoid) ?? this.#pickElsewhere(avoid) ?? this.#pickAgain(avoid);
+    if (found === null) this.#saturated = true;
+    return found;
   }
 
   /** All of the own zone are full: better another zone than waiting. */
-  #pickElsewhere(avoid: M | null): M | null {
+  #pickElsewhere(avoid: readonly M[]): M | null {
     const { length } = this.#elsewhere;
     return length === 0 ? null : firstFree(this.#elsewhere, (this.#context.random() * length) | 0, avoid);
+  }
+
+  /** There are no others: whoever failed first has had the longest to recover. */
+  #pickAgain(avoid: readonly M[]): M | null {
+    return avoid.find((endpoint) => this.uses(endpoint) && endpoint.freeConnection() !== null) ?? null;
   }
 
   /** Some member can take requests now, or could if it were not full. */
@@ -223,10 +229,10 @@ function shareOf(age: number, { window, aggression, minimum }: SlowStart): numbe
 }
 
 /** The first one with a free slot, from `from` on and around; the full ones on the way are told that more is wanted of them. */
-function firstFree<M extends Member>(list: readonly M[], from: number, avoid: M | null): M | null {
+function firstFree<M extends Member>(list: readonly M[], from: number, avoid: readonly M[]): M | null {
   for (let i = 0; i < list.length; i++) {
     const endpoint = list[(from + i) % list.length] as M;
-    if (endpoint === avoid) continue;
+    if (avoid.includes(endpoint)) continue;
     if (endpoint.freeConnection() !== null) return endpoint;
     endpoint.wantMore();
   }

@@ -1,7 +1,7 @@
 import type { EtcdServer } from '../../support/etcd.ts';
 import type { Fault, Injected } from '../fault.ts';
 import { failures } from '../observed.ts';
-import { noRetryStorm } from '../promises.ts';
+import { noRetriedFailsLater, noRetryStorm } from '../promises.ts';
 import type { Stage } from '../stage.ts';
 
 type Part = (stage: Stage, name: string) => Promise<Injected>;
@@ -70,7 +70,7 @@ export const TOGETHER: Fault = {
     const wrong = failures(observed).filter(({ code }) => code !== 4 && code !== 14);
     const [sample] = wrong;
     const told = sample === undefined ? [] : [`failed with status ${sample.code}: ${sample.details}`];
-    return [...told, ...noRetryStorm(observed)];
+    return [...told, ...noRetriedFailsLater(observed), ...noRetryStorm(observed)];
   },
 };
 

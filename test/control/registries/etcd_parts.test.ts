@@ -181,23 +181,31 @@ test('who gives up at the gate leaves no timer', async (t) => {
   t.is(clock.pending, 0);
 });
 
-const ERRORS: readonly [message: string, code: string][] = [
+const ERRORS: readonly [message: string, code: string, told?: string][] = [
   ['3 INVALID_ARGUMENT: etcdserver: authentication failed, invalid user ID or password', 'etcd_auth'],
   ['3 INVALID_ARGUMENT: etcdserver: user name is empty', 'etcd_auth'],
   ['16 UNAUTHENTICATED: etcdserver: invalid auth token', 'etcd_auth'],
   ['7 PERMISSION_DENIED: etcdserver: permission denied', 'etcd_permission'],
-  ['14 UNAVAILABLE: No connection established. Last error: Error: self-signed certificate', 'etcd_tls'],
-  ['14 UNAVAILABLE: No connection established. Last error: connect ECONNREFUSED 127.0.0.1:1', 'etcd_unavailable'],
+  [
+    '14 UNAVAILABLE: No connection established. Last error: Error: self-signed certificate',
+    'etcd_tls',
+    'self-signed certificate',
+  ],
+  [
+    '14 UNAVAILABLE: No connection established. Last error: connect ECONNREFUSED 127.0.0.1:1',
+    'etcd_unavailable',
+    'connect ECONNREFUSED 127.0.0.1:1',
+  ],
   ['14 UNAVAILABLE: etcdserver: no leader', 'etcd_unavailable'],
   ['4 DEADLINE_EXCEEDED: Deadline exceeded after 5s', 'etcd_timeout'],
   ['something else', 'etcd_failed'],
 ];
 
-for (const [message, code] of ERRORS) {
+for (const [message, code, told = message] of ERRORS) {
   test(`${code}: ${message}`, (t) => {
     const error = etcdError(new Error(message), 'main', ['http://127.0.0.1:2379'], 'listing /services/book/');
     t.is(error.code, code);
-    t.is(error.message, `registry "main" (etcd at http://127.0.0.1:2379): listing /services/book/: ${message}`);
+    t.is(error.message, `registry "main" (etcd at http://127.0.0.1:2379): listing /services/book/: ${told}`);
     t.truthy(error.hint);
   });
 }

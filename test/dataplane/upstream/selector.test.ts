@@ -53,7 +53,7 @@ function setUp(fleet: Readonly<Record<string, number>>, version: object, seed: n
   const rules = { balance: settings.balance, wants: null } as unknown as Parameters<Selector['select']>[1];
   return (headers: string[] = []): string => {
     const found = selector.select(new RequestView(new HeaderList(headers), HEAD), rules);
-    return found instanceof Refusal ? found.reason : (found.pick(null, 0)?.record.version ?? 'nobody');
+    return found instanceof Refusal ? found.reason : (found.pick([], 0)?.record.version ?? 'nobody');
   };
 }
 

@@ -35,8 +35,7 @@ function setUp(count: number) {
   );
   const asEndpoints = (list: readonly Fake[]): Endpoint[] => list as unknown as Endpoint[];
   subset.setMembers(asEndpoints(fakes));
-  const pick = (avoid: Fake | null = null): string | null =>
-    subset.pick(avoid as unknown as Endpoint | null, 0)?.id ?? null;
+  const pick = (...avoid: readonly Fake[]): string | null => subset.pick(asEndpoints(avoid), 0)?.id ?? null;
   return { fakes, subset, pick, set: (list: readonly Fake[]) => subset.setMembers(asEndpoints(list)) };
 }
 
@@ -69,6 +68,19 @@ test('the one to avoid is picked when all others are full, gone or none', (t) =>
   subset.invalidate();
   t.is(pick(avoid), 'i3');
   t.is(setUp(1).pick(), 'i0');
+});
+
+test('of several to avoid none is picked while there is another; then the one that failed first, and last the last', (t) => {
+  const { fakes, subset, pick } = setUp(5);
+  const [a, b, c, d, e] = fakes as [Fake, Fake, Fake, Fake, Fake];
+  for (let i = 0; i < 15; i++) t.is(pick(a, c, d, b), 'i4');
+  e.free = false;
+  t.is(pick(c, a, d, b), 'i2');
+  c.state = 'backoff';
+  subset.invalidate();
+  t.is(pick(c, a, d, b), 'i0');
+  for (const fake of [a, d]) fake.free = false;
+  t.is(pick(c, a, d, b), 'i1');
 });
 
 test('the one to avoid is not picked when it is full, or not ready, itself', (t) => {

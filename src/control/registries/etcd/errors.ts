@@ -39,14 +39,20 @@ export function etcdError(
   doing: string,
 ): OutriggerError {
   if (cause instanceof OutriggerError) return cause;
-  // What gRPC ends its text with when it has no note to give.
-  const text = describeError(cause).replace(/\s*Resolution note:\s*$/, '');
-  const kind = KINDS.find(({ pattern }) => pattern.test(text));
+  const text = plainText(describeError(cause));
+  const kind = KINDS.find(({ pattern }) => pattern.test(describeError(cause)));
   const where = `registry "${registry}" (etcd at ${endpoints.join(', ')})`;
   return new OutriggerError(kind?.code ?? 'etcd_failed', `${where}: ${doing}: ${text}`, {
     hint: kind?.hint ?? KEPT,
     cause: new Error(text, { cause }),
   });
+}
+
+/** What gRPC says without what says nothing: the frame around the last error of a connection, and a note that it does not have. */
+function plainText(text: string): string {
+  return text
+    .replace(/\s*Resolution note:\s*$/, '')
+    .replace(/^14 UNAVAILABLE: No connection established\. Last error: (?:Error: )?/, '');
 }
 
 /** Codes that concern every prefix alike. */
