@@ -8,13 +8,16 @@ import { areEqual, shares } from './weights.ts';
  * Sizes of the lookup table, all prime: the first one with `ROOM` entries per instance. Beyond `USUAL` filling would hold requests up for
  * longer than what it makes more even is worth: only sets that would have fewer than `LEAST_ROOM` entries per instance get larger ones.
  */
-const SIZES = [1_021, 4_093, 16_381, 65_537, 262_147, 1_048_573];
+const SIZES = [1_021, 4_093, 16_381, 40_961, 131_071, 524_287];
 const ROOM = 50;
-const USUAL = 65_537;
+const USUAL = 40_961;
 const LEAST_ROOM = 4;
 /** A key whose instances are all full goes to its first choice. */
 const MOST_STEPS = 64;
 const NONE = -1;
+
+/** The owner of each entry of the table; as small as it can be, to stay in the caches. */
+type Entries = Uint16Array | Uint32Array;
 
 /**
  * The same key goes to the same instance (Google's Maglev): one look into a table, filled evenly. Nearly all keys keep their instance when
@@ -24,7 +27,7 @@ export class Maglev implements Picker {
   readonly #candidates: readonly Candidate[];
   /** Of the ids. */
   readonly #hashes: Uint32Array;
-  readonly #table: Uint32Array;
+  readonly #table: Entries;
   readonly #bound: BoundedLoad;
 
   constructor(candidates: readonly Candidate[], previous: Picker | null) {
@@ -69,9 +72,14 @@ function sizeFor(count: number): number {
   return size ?? (SIZES.at(-1) as number);
 }
 
+/** A number of 32 bits as one below `limit`: like the remainder, without a division. */
+function below(hash: number, limit: number): number {
+  return Math.trunc(hash * (limit / 2 ** 32));
+}
+
 /** A table that is being filled: each instance in turn takes the next free entry of its own permutation. */
 class Filling {
-  readonly #table: Uint32Array;
+  readonly #table: Entries;
   readonly #taken: Uint8Array;
   /** By instance: where its permutation goes on, and in which steps. */
   readonly #at: Uint32Array;
@@ -79,19 +87,19 @@ class Filling {
   #left: number;
 
   constructor(hashes: Uint32Array, size: number) {
-    this.#table = new Uint32Array(size);
+    this.#table = hashes.length <= 2 ** 16 ? new Uint16Array(size) : new Uint32Array(size);
     this.#taken = new Uint8Array(size);
     this.#at = new Uint32Array(hashes.length);
     this.#step = new Uint32Array(hashes.length);
     this.#left = size;
     for (let i = 0; i < hashes.length; i++) {
       const hash = hashes[i] as number;
-      this.#at[i] = hash % size;
-      this.#step[i] = (mix(hash ^ 0x5bd1e995) % (size - 1)) + 1;
+      this.#at[i] = below(hash, size);
+      this.#step[i] = below(mix(hash ^ 0x5bd1e995), size - 1) + 1;
     }
   }
 
-  filled(weights: Float64Array): Uint32Array {
+  filled(weights: Float64Array): Entries {
     if (areEqual(weights)) {
       while (this.#left > 0) for (let i = 0; i < weights.length && this.#left > 0; i++) this.#take(i);
     } else this.#fillByWeight(weights);

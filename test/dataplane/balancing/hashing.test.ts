@@ -119,19 +119,19 @@ test('ring_hash: a ring that is made from the one before is the one that would b
 });
 
 test('maglev: filling takes no longer for one that weighs a million times as much as all others', (t) => {
-  // Going through everybody for each entry would be 655 million steps: minutes.
+  // Going through everybody for each entry would be 400 million steps: minutes.
   const members = candidates(10_000, (index) => (index === 0 ? 1e6 : 1));
   const counts = tally(POLICIES.maglev(members, null, new TestContext()), 10_000, 10_000);
-  t.true((counts[0] as number) > 8_000, String(counts[0]));
+  t.true((counts[0] as number) > 7_000, String(counts[0]));
 });
 
 test('maglev: each of ten thousand instances has its entries, hardly more or fewer than the others', (t) => {
   const members = candidates(10_000);
   const picker = POLICIES.maglev(members, null, new TestContext());
   const counts = new Array<number>(10_000).fill(0);
-  for (let key = 0; key < 65_537; key++) {
+  for (let key = 0; key < 40_961; key++) {
     const index = picker.pick(key);
     counts[index] = (counts[index] as number) + 1;
   }
-  t.deepEqual([Math.min(...counts), Math.max(...counts)], [6, 7]);
+  t.deepEqual([Math.min(...counts), Math.max(...counts)], [4, 5]);
 });
