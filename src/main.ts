@@ -1,8 +1,9 @@
 #!/usr/bin/env node
+import { enableCompileCache } from 'node:module';
 import { parseCommandLine } from './cli/args.ts';
 import { processOutput } from './cli/check_print.ts';
 import { EarlyThread } from './control/data_thread.ts';
-import { DATA_THREAD, ownVersion } from './program.ts';
+import { COMPILED, DATA_THREAD, ownVersion } from './program.ts';
 
 const OLDEST_NODE = [22, 18] as const;
 
@@ -16,6 +17,7 @@ async function main(): Promise<number> {
     );
     return 2;
   }
+  if (COMPILED !== null) enableCompileCache(COMPILED);
   const output = processOutput(process.env);
   const command = parseCommandLine(process.argv.slice(2), process.env, process.cwd());
   // Each command brings only what it needs: a sidecar holds no demo in memory.

@@ -1,3 +1,5 @@
+import { getCompileCacheDir } from 'node:module';
+import { dirname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 
 /**
@@ -11,7 +13,14 @@ export function spawnDataThread(entry: URL, index: number): Worker {
   return new Worker(entry, {
     name: `outrigger-data-${index}`,
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+    env: { ...process.env, ...compileCache() },
   });
+}
+
+/** A thread does not take over what the main thread has switched on. */
+function compileCache(): NodeJS.ProcessEnv {
+  const directory = getCompileCacheDir();
+  return directory === undefined ? {} : { NODE_COMPILE_CACHE: dirname(directory) };
 }
 
 /**

@@ -2,13 +2,14 @@
 const IDLE_SWEEPS = 4;
 
 /**
- * Gives memory back once when a thread that was busy has been idle for a while. Nothing else would: a heap is collected when it is allocated
- * from, and an idle one is not. Whoever comes at that very moment waits for 10 to 35 ms.
+ * Gives memory back once when a thread that was busy has been idle for a while, and what starting took at the first sweep, unless there
+ * are requests by then. Nothing else would: a heap is collected when it is allocated from, and an idle one is not. Whoever comes at that
+ * very moment waits for 10 to 35 ms.
  */
 export class IdleMemory {
   readonly #release: () => void;
   #busy = false;
-  #idleSweeps = IDLE_SWEEPS;
+  #idleSweeps = IDLE_SWEEPS - 1;
 
   constructor(release: () => void) {
     this.#release = release;

@@ -1,5 +1,4 @@
 import { parentPort } from 'node:worker_threads';
-import { releaseMemory } from '../base/release_memory.ts';
 import type { DataThreadStart, FromDataThread, ToDataThread } from '../model/snapshot.ts';
 import { DataPlane } from './data_plane.ts';
 
@@ -15,5 +14,3 @@ port.on('message', (message: DataThreadStart | ToDataThread) => {
   plane = new DataPlane(start, post);
   void plane.listen(start.listen, start.reusePort, start.secure);
 });
-// While the control plane reads its config, and before the first request.
-releaseMemory();

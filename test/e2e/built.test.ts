@@ -30,6 +30,16 @@ test('the built program serves calls, its page and its metrics', async (t) => {
   t.is(await sidecar.stop(), 0);
 });
 
+test('the build leaves what Node compiled beside the program, and an app that it starts does not get it', (t) => {
+  t.true(existsSync(new URL('dist/.compiled', ROOT)));
+  const ports = ['--listen', '--admin', '--telemetry'].flatMap((flag) => [flag, '127.0.0.1:0']);
+  const app = [process.execPath, '--print', 'process.env.NODE_COMPILE_CACHE'];
+  const env = { ...process.env, NODE_COMPILE_CACHE: undefined };
+  const args = [BUILT, 'run', ...ports, '--static', 'a=127.0.0.1:1', '--', ...app];
+  const { stdout, status } = spawnSync(process.execPath, args, { encoding: 'utf8', env });
+  t.deepEqual([stdout, status], ['undefined\n', 0]);
+});
+
 test('commands of the built program find their parts, those that bring code of their own as well', (t) => {
   const { version } = JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8')) as { version: string };
   const run = (...args: string[]) => spawnSync(process.execPath, [BUILT, ...args], { encoding: 'utf8' });
