@@ -20,6 +20,8 @@ export interface Fault {
   readonly etcd?: boolean;
   /** The clients behave as they do by default: see `Load`. */
   readonly ordinary?: boolean;
+  /** Another sidecar takes the place of the first. */
+  readonly ends?: boolean;
   /** How long it lasts, in milliseconds, after `inject` has resolved. */
   readonly lasts: number;
   inject(stage: Stage, random: () => number): Promise<Injected>;

@@ -36,6 +36,7 @@ export const CONTROL_FAULTS: readonly Fault[] = [
   },
   {
     name: 'sidecar restart',
+    ends: true,
     about: 'another sidecar takes the port over (reuse_port), and the first one ends',
     ordinary: true,
     lasts: 500,
