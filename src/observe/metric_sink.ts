@@ -3,9 +3,9 @@ import type { Exemplar } from './exemplars.ts';
 import { type Labels, METRICS, type MetricName } from './metric_table.ts';
 import type { MetricsView } from './metrics_view.ts';
 
-/** One line of the exposition, in the shape that prom-client's registry prints. */
+/** What prom-client's registry prints: `metricName`, the labels, a space and the value. */
 export interface Sample {
-  /** The series with its labels, as it is printed. */
+  /** The series; for Prometheus' format with its labels, and with all the lines before it. */
   readonly metricName: string;
   readonly value: number;
   /** Empty and shared, since they stand in the name already; for OpenMetrics the labels. */
@@ -23,11 +23,16 @@ const BOUNDS = [...LATENCY_BOUNDS, '+Inf'].map(String);
 const BUCKETS = BOUNDS.map((le) => `le="${le}"`);
 
 /**
- * Takes the series of one metric during one scrape. It writes the labels itself: left to the registry they are taken apart, looked
- * up and escaped line by line, and the scrape of 1,000 instances (32,000 lines) takes 45 ms instead of 30.
+ * Takes the series of one metric during one scrape. It writes the lines itself, and gives the registry all of them as the name of one
+ * sample: 32,000 lines of 1,000 instances, each an object that is taken apart again, take twice as long, and five times as long the
+ * first time.
  */
 export class MetricSink<N extends MetricName> {
-  readonly samples: Sample[] = [];
+  readonly #samples: Sample[] = [];
+  /** The lines before the last one, each with its line feed. */
+  #text = '';
+  #series: string | null = null;
+  #value = 0;
   readonly #name: N;
   readonly #openMetrics: boolean;
 
@@ -57,17 +62,15 @@ export class MetricSink<N extends MetricName> {
     exemplarOf: (bucket: number) => Exemplar | null = () => null,
   ): void {
     if (this.#openMetrics) return this.#openHistogram(labels, read, exemplarOf);
+    let total = 0;
+    for (let bucket = 0; bucket < BUCKETS.length; bucket++) total += read(bucket);
+    if (total === 0) return;
     const own = labelText(labels);
     const prefix = own === '' ? '' : `${own},`;
-    const first = this.samples.length;
     let count = 0;
     for (let bucket = 0; bucket < BUCKETS.length; bucket++) {
       count += read(bucket);
       this.#push('_bucket', prefix + BUCKETS[bucket], count);
-    }
-    if (count === 0) {
-      this.samples.length = first;
-      return;
     }
     this.#push('_sum', own, read(HISTOGRAM_SLOTS - 1));
     this.#push('_count', own, count);
@@ -76,7 +79,7 @@ export class MetricSink<N extends MetricName> {
   #add(labels: Labels<N>, value: number): void {
     if (!this.#openMetrics) return this.#push('', labelText(labels), value);
     const metricName = this.#name.replace(METRICS[this.#name].type === 'counter' ? /_total$/ : /$/, '');
-    this.samples.push({ metricName, value, labels, sharedLabels: NO_LABELS });
+    this.#samples.push({ metricName, value, labels, sharedLabels: NO_LABELS });
   }
 
   #openHistogram(
@@ -84,10 +87,10 @@ export class MetricSink<N extends MetricName> {
     read: (slot: number) => number,
     exemplarOf: (bucket: number) => Exemplar | null,
   ): void {
-    const first = this.samples.length;
+    const first = this.#samples.length;
     const push = (suffix: string, own: object, value: number, exemplar: Exemplar | null): void => {
       const metricName = `${this.#name}${suffix}`;
-      this.samples.push({ metricName, value, labels: own, sharedLabels: NO_LABELS, ...withExemplar(exemplar) });
+      this.#samples.push({ metricName, value, labels: own, sharedLabels: NO_LABELS, ...withExemplar(exemplar) });
     };
     let count = 0;
     for (const [bucket, le] of BOUNDS.entries()) {
@@ -95,7 +98,7 @@ export class MetricSink<N extends MetricName> {
       push('_bucket', { ...labels, le }, count, exemplarOf(bucket));
     }
     if (count === 0) {
-      this.samples.length = first;
+      this.#samples.length = first;
       return;
     }
     push('_sum', labels, read(HISTOGRAM_SLOTS - 1), null);
@@ -103,8 +106,15 @@ export class MetricSink<N extends MetricName> {
   }
 
   #push(suffix: string, labels: string, value: number): void {
-    const metricName = `${this.#name}${suffix}${labels === '' ? '' : `{${labels}}`}`;
-    this.samples.push({ metricName, value, labels: NO_LABELS, sharedLabels: NO_LABELS });
+    if (this.#series !== null) this.#text += `${this.#series} ${this.#value}\n`;
+    this.#series = `${this.#name}${suffix}${labels === '' ? '' : `{${labels}}`}`;
+    this.#value = value;
+  }
+
+  /** All that was taken, for the registry. */
+  get samples(): readonly Sample[] {
+    if (this.#series === null) return this.#samples;
+    return [{ metricName: this.#text + this.#series, value: this.#value, labels: NO_LABELS, sharedLabels: NO_LABELS }];
   }
 }
 

@@ -235,7 +235,7 @@ serialTestWith('promtool')('promtool finds nothing to complain about', async (t)
   t.is(status, 0);
 });
 
-test('a scrape of 1,000 instances takes a fraction of a second', async (t) => {
+test('a scrape of 1,000 instances takes less than 100 ms', async (t) => {
   const world = new World(2);
   const service = world.addService('book', ['', 'v1']);
   for (let i = 0; i < 1_000; i++) {
@@ -255,7 +255,8 @@ test('a scrape of 1,000 instances takes a fraction of a second', async (t) => {
   const median = times.sort((a, b) => a - b)[4] as number;
   const size = `${text.split('\n').length} lines, ${(text.length / 1e6).toFixed(1)} MB`;
   t.log(`${size}: ${first.toFixed(0)} ms the first time, ${median.toFixed(0)} ms in the median`);
-  t.true(median < 2_000);
+  // The best of them: what else the machine does meanwhile is not the exposition's doing.
+  t.true((times[0] as number) < 100);
 });
 
 test('OpenMetrics says the same, names families as it wants them, and ends with EOF', async (t) => {
