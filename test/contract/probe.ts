@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { TestFn } from 'ava';
 import type { ProbeRoute } from '../../src/control/health/probes/connect.ts';
@@ -81,6 +81,17 @@ export function probeContract(
     // One that holds a connection may notice only now that it has ended.
     await probe.look(NEVER);
     t.deepEqual(await probe.look(NEVER), { ok: false, reason: 'connection refused' });
+    probe.close();
+  });
+
+  test(`${kind}: a look leaves nothing behind with those who might give it up`, async (t) => {
+    const instance = await open();
+    const probe = openProbe({ target: instance.target, timeout: LONG });
+    const { signal } = new AbortController();
+    for (let look = 0; look < 3; look++) await probe.look(signal);
+    await instance.stop();
+    await probe.look(signal);
+    t.is(getEventListeners(signal, 'abort').length, 0);
     probe.close();
   });
 

@@ -40,7 +40,9 @@ export interface ProberDeps {
 export class Prober {
   readonly #options: ProberOptions;
   readonly #deps: ProberDeps;
-  readonly #closing = new AbortController();
+  #closed = false;
+  /** Ends the look that is under way: one for each, since who listens to it is not always heard to stop. */
+  #giveUp: AbortController | null = null;
   readonly #random: () => number;
   #opinion: Opinion;
   #reason: string | null = null;
@@ -52,7 +54,6 @@ export class Prober {
   /** Looks since the start. */
   #looks = 0;
   readonly #probe: Probe;
-  #looking = false;
   #cancelTimer: () => void = () => {};
 
   constructor(options: ProberOptions, deps: ProberDeps) {
@@ -80,7 +81,8 @@ export class Prober {
 
   /** No look starts, and nothing is told, after this returns; a look that is under way is given up. */
   close(): void {
-    this.#closing.abort();
+    this.#closed = true;
+    this.#giveUp?.abort();
     this.#cancelTimer();
     this.#probe.close();
   }
@@ -90,25 +92,26 @@ export class Prober {
   }
 
   async #look(): Promise<void> {
-    const { signal } = this.#closing;
-    this.#looking = true;
-    const result = await this.#probe.look(signal);
-    this.#looking = false;
-    if (signal.aborted) return;
+    this.#giveUp = new AbortController();
+    const result = await this.#probe.look(this.#giveUp.signal);
+    this.#giveUp = null;
+    if (this.#closed) return;
     this.#looks++;
     this.#weigh(result);
+    // Whoever is told may have no use for it any more.
+    if (this.#closed) return;
     const { interval, jitter } = this.#options;
     this.#lookAfter(interval * (1 + jitter * (2 * this.#random() - 1)));
   }
 
   #lookNow(): void {
-    if (this.#looking || this.#closing.signal.aborted) return;
+    if (this.#giveUp !== null || this.#closed) return;
     this.#cancelTimer();
     void this.#look();
   }
 
   #tell(result: ProbeResult): void {
-    if (this.#closing.signal.aborted) return;
+    if (this.#closed) return;
     this.#reason = result.ok ? null : result.reason;
     this.#against = 0;
     const says: Opinion = result.ok ? 'passing' : 'failing';

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import test from 'ava';
+import { authorityOf } from '../../../src/control/health/probes/connect.ts';
 import { GrpcProbe } from '../../../src/control/health/probes/grpc.ts';
 import type { ProbeResult } from '../../../src/control/health/probes/probe.ts';
 import { NEVER } from '../../contract/probe.ts';
@@ -109,7 +110,7 @@ test('a connection with Watch that is lost is a reason to look', async (t) => {
   const server = await startGrpcServer();
   const { probe, look, stirred } = open(server.port);
   await look();
-  // The second look finds the Watch answered: both went out on one connection, in order.
+  // Watch follows the first look, and is answered before the second.
   await look();
   server.stop();
   await eventually(() => stirred() === 1);
@@ -149,6 +150,58 @@ test('where Watch is not offered, or not wanted, each look has a connection of i
   t.deepEqual(unwatched.told, []);
   unwatched.probe.close();
   offering.stop();
+});
+
+test('an instance that has room for one stream only is looked at without Watch', async (t) => {
+  const server = await startGrpcServer({ streams: 1 });
+  const { probe, look, told } = open(server.port, { timeout: 2_000 });
+  for (let looks = 0; looks < 4; looks++) t.deepEqual(await look(), { ok: true });
+  server.health(false);
+  t.deepEqual(await look(), FAILS);
+  t.deepEqual(told, []);
+  probe.close();
+  server.stop();
+});
+
+test('an instance that had no Watch is asked for it again after a while', async (t) => {
+  let watches = 0;
+  const server = await scripted({
+    Check: (stream) => answer(stream, [SERVING]),
+    Watch(stream) {
+      watches++;
+      answer(stream, [], 12);
+    },
+  });
+  const { probe, look } = open(server.port);
+  for (let looks = 0; looks < 30; looks++) {
+    await look();
+    await eventually(() => server.open() === 0);
+  }
+  t.is(watches, 2);
+  probe.close();
+  server.close();
+});
+
+test('a server that says GOAWAY and then nothing more keeps no connection of ours', async (t) => {
+  const server = await scripted({
+    Check(stream) {
+      answer(stream, [SERVING], null);
+      stream.session?.goaway(0);
+    },
+  });
+  const { probe, look } = open(server.port, { timeout: 200 });
+  t.false((await look()).ok);
+  probe.close();
+  await eventually(() => server.open() === 0);
+  t.pass();
+  server.close();
+});
+
+test('the zone of an address is no part of the name that a request has', (t) => {
+  t.is(authorityOf({ host: 'fe80::1%eth0', port: 80 }), '[fe80::1]:80');
+  t.is(authorityOf({ host: '::1', port: 80 }), '[::1]:80');
+  t.is(authorityOf({ host: 'a', port: 80 }), 'a:80');
+  t.is(authorityOf({ path: '/run/a' }), 'localhost');
 });
 
 test('a server without a health service is well, and that is noted', async (t) => {

@@ -143,6 +143,30 @@ test('what the instance says of itself counts at once, and breaks a row of looks
   t.is(prober.opinion, 'passing', 'nothing is heard after the end');
 });
 
+test('each look may be given up by itself, and a prober that is closed while it tells something looks no more', async (t) => {
+  const clock = manualClock();
+  const signals: AbortSignal[] = [];
+  const prober: Prober = new Prober(
+    { interval: 1_000, rise: 1, fall: 2, initial: 'passing', jitter: 0, firstAfter: 0 },
+    {
+      clock,
+      changed: () => prober.close(),
+      probe: () =>
+        answering(async (signal) => {
+          signals.push(signal);
+          return BAD;
+        }),
+    },
+  );
+  clock.advance(0);
+  await eventually(() => clock.pending === 1);
+  clock.advance(1_000);
+  await eventually(() => prober.opinion === 'failing');
+  for (let i = 0; i < 5; i++) await Promise.resolve();
+  t.is(clock.pending, 0);
+  t.is(new Set(signals).size, 2);
+});
+
 test('a probe that stirs is looked with at once, unless it is being looked with', async (t) => {
   const { see, prober, events, looks, clock } = setUp();
   await see(GOOD);

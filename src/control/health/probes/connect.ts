@@ -50,8 +50,9 @@ export function connectHttp2({ target, secure }: ProbeRoute): Socket {
   return connect({ ...target, ...options, ...tlsOptions(target, secure, 'h2') });
 }
 
-/** `host:port` as a request names it. */
+/** `host:port` as a request names it: without the zone of an address, which means something here only (RFC 6874). */
 export function authorityOf(target: Target): string {
   if ('path' in target) return 'localhost';
+  if (target.host.includes('%')) return authorityOf({ ...target, host: target.host.replace(/%.*$/, '') });
   return target.host.includes(':') ? `[${target.host}]:${target.port}` : `${target.host}:${target.port}`;
 }

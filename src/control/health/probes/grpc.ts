@@ -6,6 +6,8 @@ import { connectionFailure, timedOut } from './reasons.ts';
 /** https://grpc.github.io/grpc/core/md_doc_statuscodes.html */
 const UNIMPLEMENTED = 12;
 const NOT_FOUND = 5;
+/** After so many looks an instance that had no `Watch` is asked for it again: it may have been replaced. */
+const LOOKS_WITHOUT = 20;
 /** So often an instance may say that it is well again, or lose its connection, and be heard at once; each look gives one back. */
 const MOST_AT_ONCE = 5;
 
@@ -20,17 +22,17 @@ export interface GrpcCheck {
  * Well when `grpc.health.v1.Health/Check` answers SERVING (https://github.com/grpc/grpc/blob/master/doc/health-checking.md), or
  * UNIMPLEMENTED: a server without a health service that answers so is there and works, and `note` tells it.
  *
- * With `watch`, a `Watch` goes along with the first `Check` of a connection, and the connection lives as long as it: changes are told the
- * moment they are made, a connection that is lost is a reason to look, and the next looks use it, too. Where the instance offers no
- * `Watch`, each look has a connection of its own.
+ * With `watch`, a `Watch` follows the first `Check` of a connection that is answered, and the connection lives as long as it: changes are
+ * told the moment they are made, a connection that is lost is a reason to look, and the next looks use it, too. Where the instance offers no
+ * `Watch`, or has room for one stream only, each look has a connection of its own.
  */
 export class GrpcProbe implements Probe {
   readonly #check: GrpcCheck;
   readonly #route: ProbeRoute;
   readonly #events: ProbeEvents;
   #client: HealthClient | null = null;
-  /** The instance has not said that it has no `Watch`. */
-  #offered: boolean;
+  /** So many looks go without `Watch`: the instance has said that it has none. */
+  #without = 0;
   #looking = false;
   #atOnce = MOST_AT_ONCE;
 
@@ -38,7 +40,6 @@ export class GrpcProbe implements Probe {
     this.#check = check;
     this.#route = route;
     this.#events = events;
-    this.#offered = check.watch;
   }
 
   async look(signal: AbortSignal): Promise<ProbeResult> {
@@ -49,8 +50,9 @@ export class GrpcProbe implements Probe {
       if (signal.aborted) return { ok: false, reason: 'given up' };
       const client = this.#client?.usable === true ? this.#client : this.#connect(messages);
       const end = await this.#ask(client, signal);
-      // What is there next may be another program.
-      if (end.kind === 'lost') this.#offered = this.#check.watch;
+      if (this.#without > 0) this.#without--;
+      if (end.kind === 'lost') this.#without = 0;
+      else if (this.#client === client && !isUnimplemented(end)) this.#mayFollow(client);
       return this.#judge(end);
     } catch (error) {
       return { ok: false, reason: connectionFailure(error) };
@@ -74,7 +76,6 @@ export class GrpcProbe implements Probe {
     this.#hangUp();
     const client = new HealthClient(messages, this.#route);
     this.#client = client;
-    if (this.#offered) this.#follow(client);
     return client;
   }
 
@@ -93,6 +94,10 @@ export class GrpcProbe implements Probe {
     });
   }
 
+  #mayFollow(client: HealthClient): void {
+    if (this.#check.watch && this.#without === 0 && !client.watching && client.roomToWatch) this.#follow(client);
+  }
+
   #follow(client: HealthClient): void {
     let last: string | null = null;
     const told = (status: string): void => {
@@ -104,7 +109,7 @@ export class GrpcProbe implements Probe {
       if (!result.ok || (before !== null && this.#mayAtOnce())) this.#events.told(result);
     };
     client.watch(this.#check.service, told, (end) => {
-      if (end.kind === 'status' && end.status === UNIMPLEMENTED) this.#offered = false;
+      if (isUnimplemented(end)) this.#without = LOOKS_WITHOUT;
       if (client !== this.#client || this.#looking) return;
       this.#hangUp();
       if (last !== null && this.#mayAtOnce()) this.#events.stirred();
@@ -131,6 +136,10 @@ export class GrpcProbe implements Probe {
         return { ok: false, reason: `status ${end.status}: ${end.message.slice(0, 200)}` };
     }
   }
+}
+
+function isUnimplemented(end: CallEnd): boolean {
+  return end.kind === 'status' && end.status === UNIMPLEMENTED;
 }
 
 /** `ServingStatus` of a service that the health service does not know; only `Watch` says it so. */

@@ -1,4 +1,5 @@
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
+import type { Socket } from 'node:net';
 import { ERROR } from '../../../http2/frame/codes.ts';
 import { authorityOf, connectHttp2, type ProbeRoute } from './connect.ts';
 import { GrpcCall } from './grpc_call.ts';
@@ -43,6 +44,7 @@ export function loadHealthMessages(): Promise<HealthMessages> {
  */
 export class HealthClient {
   readonly #messages: HealthMessages;
+  readonly #socket: Socket;
   readonly #session: ClientHttp2Session;
   #reason: string | null = null;
   #watch: ClientHttp2Stream | null = null;
@@ -51,13 +53,15 @@ export class HealthClient {
   constructor(messages: HealthMessages, route: ProbeRoute) {
     const { connect } = process.getBuiltinModule('node:http2');
     this.#messages = messages;
+    const scheme = route.secure === null ? 'http' : 'https';
+    const authority = new URL(`${scheme}://${authorityOf(route.target)}`);
     const socket = connectHttp2(route);
+    this.#socket = socket;
     const failed = (error: Error): void => {
       this.#reason ??= connectionFailure(error);
     };
     socket.on('error', failed);
-    const scheme = route.secure === null ? 'http' : 'https';
-    const session = connect(`${scheme}://${authorityOf(route.target)}`, {
+    const session = connect(authority, {
       createConnection: () => socket,
       settings: { enablePush: false },
       // In megabytes, and the least there is.
@@ -76,6 +80,11 @@ export class HealthClient {
   /** Calls can be made. */
   get usable(): boolean {
     return !this.#session.closed && !this.#session.destroyed;
+  }
+
+  /** There is room for a stream that stays, beside those of looks (RFC 9113 section 6.5.2). */
+  get roomToWatch(): boolean {
+    return this.usable && this.#session.remoteSettings.maxConcurrentStreams !== 1;
   }
 
   /** A `Watch` is under way. */
@@ -110,6 +119,8 @@ export class HealthClient {
   close(reason: string): void {
     this.#reason ??= reason;
     this.#session.destroy();
+    // A session that was told to go waits for the other side to close.
+    this.#socket.destroy();
   }
 
   #call(

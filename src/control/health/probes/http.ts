@@ -16,9 +16,11 @@ function get(path: string, { target, secure, timeout }: ProbeRoute, signal: Abor
     let call: ClientRequest | null = null;
     const end = (result: ProbeResult): void => {
       clearTimeout(timer);
+      signal.removeEventListener('abort', giveUp);
       call?.destroy();
       resolve(result);
     };
+    const giveUp = (): void => end({ ok: false, reason: 'given up' });
     // The socket's own timeout starts anew with every octet: an answer that trickles would never end.
     const timer = setTimeout(() => end({ ok: false, reason: timedOut(timeout) }), timeout);
     timer.unref();
@@ -32,8 +34,8 @@ function get(path: string, { target, secure, timeout }: ProbeRoute, signal: Abor
         headers: { 'user-agent': 'outrigger-health', connection: 'close' },
       };
       call = request(options);
-      if (signal.aborted) return end({ ok: false, reason: 'given up' });
-      signal.addEventListener('abort', () => end({ ok: false, reason: 'given up' }), { once: true });
+      if (signal.aborted) return giveUp();
+      signal.addEventListener('abort', giveUp, { once: true });
       call.on('error', fail);
       call.on('response', ({ statusCode = 0 }) => {
         if (statusCode >= 200 && statusCode < 400) end({ ok: true });

@@ -8,11 +8,15 @@ export function probeTcp({ target, timeout }: Omit<ProbeRoute, 'secure'>): Probe
   return answering(
     (signal) =>
       new Promise((resolve) => {
-        const socket = connect({ ...target, timeout, signal });
+        // Not by the option of that name: Node would hold the socket for as long as the signal.
+        const socket = connect({ ...target, timeout });
         const end = (result: ProbeResult): void => {
+          signal.removeEventListener('abort', giveUp);
           socket.destroy();
           resolve(result);
         };
+        const giveUp = (): void => end({ ok: false, reason: 'given up' });
+        signal.addEventListener('abort', giveUp, { once: true });
         socket.once('connect', () => end({ ok: true }));
         socket.once('timeout', () => end({ ok: false, reason: timedOut(timeout) }));
         // Stays: the socket may still fail after it was destroyed.
