@@ -23,8 +23,8 @@ const retry = z.strictObject({
     .nullable()
     .prefault(null)
     .describe(
-      'Longest wait for the response headers of one attempt; one that takes longer is given up and sent to another instance. ' +
-        'Null: the instance may take as long as the request.',
+      'Longest wait for the response headers of one attempt, from when the request is here whole; one that takes longer is given up and sent to ' +
+        'another instance, unless it is too large to be sent again (64 KiB). Null: the instance may take as long as the request.',
     ),
   on: z
     .array(code)

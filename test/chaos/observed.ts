@@ -3,6 +3,8 @@ import type { Kind, Sample } from './load.ts';
 /** What was seen of one fault. Times in milliseconds of `performance.now()`. */
 export interface Observed {
   readonly samples: readonly Sample[];
+  /** The instances that it hit. */
+  readonly hit: readonly string[];
   readonly begunAt: number;
   /** When it began, and had been undone. */
   readonly injectedAt: number;
@@ -29,9 +31,11 @@ export function failures(observed: Observed, ...kinds: readonly Kind[]): Sample[
   return observed.samples.filter(({ code, kind }) => code !== 0 && (kinds.length === 0 || kinds.includes(kind)));
 }
 
-/** Calls that were under way when the fault began. */
-export function underWay({ samples, injectedAt }: Observed): Sample[] {
-  return samples.filter(({ startedAt, endedAt }) => startedAt <= injectedAt && endedAt >= injectedAt);
+/** Calls of these kinds that were under way when the fault began. */
+export function underWay({ samples, injectedAt }: Observed, ...kinds: readonly Kind[]): Sample[] {
+  const isOne = ({ kind, startedAt, endedAt }: Sample): boolean =>
+    kinds.includes(kind) && startedAt <= injectedAt && endedAt >= injectedAt;
+  return samples.filter(isOne);
 }
 
 /** The most calls of these kinds that were under way at the same time while the fault lasted. */

@@ -58,6 +58,7 @@ export async function play(stage: Stage, fault: Fault, random: () => number, rss
   const since = (now: number, then: number): number => (now >= then ? now - then : now);
   const observed: Observed = {
     samples: load.samples.filter(({ startedAt }) => startedAt >= begunAt),
+    hit,
     begunAt,
     injectedAt,
     healedAt,

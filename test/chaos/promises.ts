@@ -2,7 +2,7 @@ import type { Kind, Sample } from './load.ts';
 import { byStatus, failures, mostAtOnce, type Observed, underWay } from './observed.ts';
 
 /** What a busy machine may need to notice what is told at once, in milliseconds. */
-const AT_ONCE = 400;
+const AT_ONCE = 150;
 /** Which calls go to which service. */
 const KINDS_OF: Readonly<Record<string, readonly Kind[]>> = { echo: ['unary', 'stream'], 'echo-retried': ['retried'] };
 
@@ -24,9 +24,17 @@ export function onlyThoseUnderWayFail(observed: Observed): string[] {
     broken.push(`failed with another status than 14: ${JSON.stringify(byStatus(wrong))} ${first(wrong)}`);
   const later = failed.filter(({ startedAt }) => startedAt > observed.injectedAt + AT_ONCE);
   if (later.length > 0) broken.push(`${later.length} calls failed that had begun afterwards: ${first(later)}`);
-  const most = underWay(observed).length + Math.ceil((AT_ONCE / 1_000) * 33);
+  const elsewhere = failed.filter(({ instance }) => instance !== null && !observed.hit.includes(instance));
+  if (elsewhere.length > 0) broken.push(`${elsewhere.length} calls failed that others answered: ${first(elsewhere)}`);
+  const most = underWay(observed, 'unary', 'stream').length + Math.ceil((AT_ONCE / 1_000) * 33);
   if (failed.length > most) broken.push(`${failed.length} calls failed, when ${most} were under way`);
   return broken;
+}
+
+/** The sidecar stops to use whom the fault hit within so many milliseconds. */
+export function detectedWithin({ detectedAfter }: Observed, ms: number): string[] {
+  if (detectedAfter === null) return ['what it hit was used all the time'];
+  return detectedAfter <= ms ? [] : [`what it hit was used for ${Math.round(detectedAfter)} ms, ${ms} may pass`];
 }
 
 /** Calls fail by their deadlines for so long, in milliseconds; afterwards only those that probe an instance do, and none that may be sent again. */

@@ -125,7 +125,7 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry, At
   /** An attempt is under way and has not been counted yet. */
   #attempting = false;
   /** Where the request has been, the last one last; others are better. */
-  #avoid: readonly Endpoint[] = NOWHERE;
+  avoided: readonly Endpoint[] = NOWHERE;
 
   constructor(
     down: Stream,
@@ -195,7 +195,7 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry, At
     const service = this.service;
     const selected = service.select(this.view, this.#rules);
     if (selected instanceof Refusal) return this.refuse(selected.reason, selected.message);
-    const endpoint = selected.pick(this.#avoid, service.hashes ? service.keyOf(this.view) : 0);
+    const endpoint = selected.pick(this.avoided, service.hashes ? service.keyOf(this.view) : 0);
     if (endpoint === null) return this.#wait(selected);
     if (service.admits(endpoint, this.view)) return this.dispatch(endpoint);
     this.#tryOthers(selected, endpoint);
@@ -203,7 +203,7 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry, At
 
   /** The instance that was picked limits the rate of the method, and has had its share: others may not. */
   #tryOthers(subset: Subset, first: Endpoint): void {
-    let avoid = [...this.#avoid, first];
+    let avoid = [...this.avoided, first];
     for (let tries = 1; tries < Math.min(subset.members.length, MOST_TRIES); tries++) {
       const endpoint = subset.pick(avoid, 0);
       if (endpoint === null) return this.#wait(subset);
@@ -221,7 +221,7 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry, At
     this.service.inFlight--;
     add(this.service.block, SERVICE.IN_FLIGHT, -1);
     this.service = other;
-    this.#avoid = NOWHERE;
+    this.avoided = NOWHERE;
     return this.#enter();
   }
 
@@ -330,9 +330,15 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry, At
     if (this.httpStatus === 0) this.httpStatus = CLIENT_CLOSED;
     this.grpcStatus = this.view.isGrpc ? 1 : NO_GRPC_STATUS;
     const upstreamCode = code === ERROR.NO_ERROR ? ERROR.CANCEL : code;
-    if (this.#isAtDeadline()) this.endAttempt('deadline', this.service.outliers.deadlineVerdict, upstreamCode);
+    if (this.#isAtDeadline()) this.endAttempt('deadline', this.#deadlineVerdict, upstreamCode);
     else this.endAttempt('canceled', 'unknown', upstreamCode);
     this.#finish();
+  }
+
+  /** What it says of the instance that the time is over: nothing while the client still sends, or the instance answers. */
+  get #deadlineVerdict(): Verdict {
+    const waits = this.body.ended && this.state === EXCHANGE.SENT;
+    return waits ? this.service.outliers.deadlineVerdict : 'unknown';
   }
 
   /** Clients with a deadline cancel when it comes, and that may be a moment before it comes here. */
@@ -417,19 +423,19 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry, At
 
   /** gRFC A6, transparent retry: the instance certainly did not process the request. */
   #sendElsewhere(endpoint: Endpoint): void {
-    this.#leaveOut(endpoint);
+    this.leaveOut(endpoint);
     this.#transparent++;
     this.state = EXCHANGE.WAITING;
     add(this.service.block, SERVICE.RETRIES + RETRY_REASONS.indexOf('upstream_reset'), 1);
     this.reselect();
   }
 
-  #leaveOut(endpoint: Endpoint): void {
-    this.#avoid = [...this.#avoid.filter((other) => other !== endpoint), endpoint];
+  leaveOut(endpoint: Endpoint): void {
+    this.avoided = [...this.avoided.filter((other) => other !== endpoint), endpoint];
   }
 
   pauseUntil(at: number): void {
-    if (this.endpoint !== null) this.#leaveOut(this.endpoint);
+    if (this.endpoint !== null) this.leaveOut(this.endpoint);
     this.state = EXCHANGE.WAITING;
     this.#waitUntil = 0;
     this.#retryAt = at;
@@ -506,7 +512,7 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry, At
   /** Ends the exchange with an error of the sidecar's own. */
   refuse(reason: Reason, message: string): void {
     if (this.state === EXCHANGE.DONE) return;
-    if (reason === 'deadline') this.endAttempt('deadline', this.service.outliers.deadlineVerdict, ERROR.CANCEL);
+    if (reason === 'deadline') this.endAttempt('deadline', this.#deadlineVerdict, ERROR.CANCEL);
     else this.endAttempt('canceled', 'unknown', ERROR.CANCEL);
     this.#answer(reason, message);
   }

@@ -38,6 +38,10 @@ export interface RepeatedRequest extends UpstreamHandler {
   endAttempt(result: UpstreamResult, verdict: Verdict, code: number | null): void;
   /** Goes on with an attempt that was begun beside the one that was under way. */
   adopt(hedge: Hedge): void;
+  /** Where the request has failed: others are better. */
+  readonly avoided: readonly Endpoint[];
+  /** It has failed there, too. */
+  leaveOut(endpoint: Endpoint): void;
   /** Chooses an instance again at `at` on the turn clock, rather not the last one. */
   pauseUntil(at: number): void;
   /** Lets the time of the next step be looked at again. */
@@ -84,7 +88,9 @@ export class FurtherAttempts implements HedgedRequest {
   /** An attempt was sent. Gives the time of the next step; 0: there is none. */
   begun(): number {
     const now = this.#context.clock.now();
-    this.#limitTry(now);
+    this.#tryUntil = 0;
+    // While the request is not here whole, nobody can say that the instance is slow.
+    if (this.#request.body.ended) this.#limitTry(now);
     const hedge = this.#hedge;
     this.#hedgeAt = hedge === null || this.#request.attempts >= hedge.attempts ? 0 : now + hedge.delay;
     return this.nextStep;
@@ -103,7 +109,11 @@ export class FurtherAttempts implements HedgedRequest {
 
   /** The time of the next step has come. False: the attempt has taken too long, and nobody takes its place. */
   stepDue(now: number): boolean {
-    if (this.#tryUntil !== 0 && now >= this.#tryUntil - 1) return this.#replacesSlow();
+    if (this.#tryUntil !== 0 && now >= this.#tryUntil - 1) {
+      if (this.#request.body.replayable) return this.#replacesSlow();
+      // Nothing could take its place.
+      this.#tryUntil = 0;
+    }
     if (this.#hedgeAt !== 0 && now >= this.#hedgeAt - 1) this.#begin();
     this.#request.wakeAt(this.nextStep);
     return true;
@@ -122,10 +132,10 @@ export class FurtherAttempts implements HedgedRequest {
 
   /** The request is here whole. */
   bodyEnded(): void {
-    if (!this.#overdue) return;
+    const now = this.#context.clock.now();
+    this.#limitTry(now);
+    if (this.#overdue && !this.#stopped) this.#hedgeAt = Math.max(now, this.#notBefore);
     this.#overdue = false;
-    if (this.#stopped) return;
-    this.#hedgeAt = Math.max(this.#context.clock.now(), this.#notBefore);
     this.#request.wakeAt(this.nextStep);
   }
 
@@ -195,6 +205,8 @@ export class FurtherAttempts implements HedgedRequest {
   takenOver(pushback: string | null = null): boolean {
     const hedge = this.#hedges[0];
     if (hedge === undefined) return false;
+    const failed = this.#request.endpoint;
+    if (failed !== null) this.#request.leaveOut(failed);
     this.#adopt(hedge);
     this.#goOn(pushback);
     return true;
@@ -220,14 +232,14 @@ export class FurtherAttempts implements HedgedRequest {
     if (this.#request.attempts < policy.attempts) this.#hedgeAt = this.#context.clock.now() + policy.delay;
   }
 
-  /** An instance that none of the attempts under way is at. */
+  /** An instance that none of the attempts under way is at, and rather none that has failed. */
   #another(): Endpoint | null {
     const { view, endpoint: first } = this.#request;
     const service = this.#service;
     const selected = service.select(view, this.#rules);
     if (selected instanceof Refusal) return null;
     const key = service.hashes ? service.keyOf(view) : 0;
-    let avoid = this.#hedges.map((hedge) => hedge.endpoint);
+    let avoid = [...this.#request.avoided, ...this.#hedges.map((hedge) => hedge.endpoint)];
     if (first !== null) avoid.push(first);
     for (let picks = 0; picks < Math.min(MOST_PICKS, selected.members.length); picks++) {
       const endpoint = selected.pick(avoid, key);
@@ -250,6 +262,7 @@ export class FurtherAttempts implements HedgedRequest {
     if (others && code !== -1 && this.#isBad(code)) {
       // Somebody else may do better.
       this.#forget(hedge);
+      this.#request.leaveOut(hedge.endpoint);
       if (!endStream || hedge.stream.writable) hedge.stream.connection.reset(hedge.stream, ERROR.CANCEL);
       hedge.end('error', this.#service.outliers.verdict(code));
       return this.#goOn(pushbackOf(list));
@@ -261,6 +274,7 @@ export class FurtherAttempts implements HedgedRequest {
 
   hedgeFailed(hedge: Hedge): void {
     this.#forget(hedge);
+    this.#request.leaveOut(hedge.endpoint);
     this.#goOn(null);
   }
 

@@ -154,7 +154,9 @@ export class Subset<M extends Member = Endpoint> {
 
   /** There are no others: whoever failed first has had the longest to recover. */
   #pickAgain(avoid: readonly M[]): M | null {
-    return avoid.find((endpoint) => this.uses(endpoint) && endpoint.freeConnection() !== null) ?? null;
+    const again = (endpoint: M): boolean => this.uses(endpoint) && endpoint.freeConnection() !== null;
+    // The request may have been in another subset before.
+    return avoid.find((endpoint) => again(endpoint) && this.#members.includes(endpoint)) ?? null;
   }
 
   /** Some member can take requests now, or could if it were not full. */

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { type Fault, pick } from '../fault.ts';
 import type { Observed } from '../observed.ts';
-import { noneFails, noRetryStorm, seenByFew } from '../promises.ts';
+import { detectedWithin, noneFails, noRetryStorm, seenByFew } from '../promises.ts';
 import { BASE_EJECTION, EJECTION_THRESHOLD } from '../stage.ts';
 
 /** Instances that answer, and lie. */
@@ -26,6 +26,7 @@ export const ANSWER_FAULTS: readonly Fault[] = [
     broken: (observed) => [
       ...noneFails(observed, 'retried'),
       ...seenByFew(observed, { threshold: EJECTION_THRESHOLD, ejection: BASE_EJECTION }),
+      ...detectedWithin(observed, 3_000),
     ],
   },
   {

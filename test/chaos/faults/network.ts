@@ -1,5 +1,5 @@
 import type { Fault } from '../fault.ts';
-import { noneFails, onlyThoseUnderWayFail, othersServeAfter } from '../promises.ts';
+import { detectedWithin, noneFails, onlyThoseUnderWayFail, othersServeAfter } from '../promises.ts';
 
 /** What networks do to connections. */
 export const NETWORK_FAULTS: readonly Fault[] = [
@@ -9,7 +9,7 @@ export const NETWORK_FAULTS: readonly Fault[] = [
     lasts: 2_000,
     async inject(stage) {
       stage.box.reset();
-      return { hit: [], heal: async () => {} };
+      return { hit: ['e'], heal: async () => {} };
     },
     broken: onlyThoseUnderWayFail,
   },
@@ -30,7 +30,7 @@ export const NETWORK_FAULTS: readonly Fault[] = [
         },
       };
     },
-    broken: (observed) => othersServeAfter(observed, 5_000, 4),
+    broken: (observed) => [...othersServeAfter(observed, 5_000, 4), ...detectedWithin(observed, 5_000)],
   },
   {
     name: 'slow',

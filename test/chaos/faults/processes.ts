@@ -1,6 +1,6 @@
 import { type Fault, pick } from '../fault.ts';
 import { InstanceProcess } from '../instance_process.ts';
-import { noneFails, onlyThoseUnderWayFail, othersServeAfter } from '../promises.ts';
+import { detectedWithin, noneFails, onlyThoseUnderWayFail, othersServeAfter } from '../promises.ts';
 
 /** Instances that die, hang, and are restarted. */
 export const PROCESS_FAULTS: readonly Fault[] = [
@@ -21,7 +21,7 @@ export const PROCESS_FAULTS: readonly Fault[] = [
             .then(() => stage.instance(name).start()),
       };
     },
-    broken: onlyThoseUnderWayFail,
+    broken: (observed) => [...onlyThoseUnderWayFail(observed), ...detectedWithin(observed, 1_000)],
   },
   {
     name: 'stop',
@@ -32,7 +32,7 @@ export const PROCESS_FAULTS: readonly Fault[] = [
       stage.instance(name).signal('SIGSTOP');
       return { hit: [name], heal: async () => stage.instance(name).signal('SIGCONT') };
     },
-    broken: (observed) => othersServeAfter(observed, 5_000, 4),
+    broken: (observed) => [...othersServeAfter(observed, 5_000, 4), ...detectedWithin(observed, 5_000)],
   },
   {
     name: 'rolling restart',

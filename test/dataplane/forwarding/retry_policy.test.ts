@@ -117,6 +117,43 @@ test('when every attempt takes too long the caller is told which limit it was', 
   t.is(counters.inFlight, 0);
 });
 
+test('a client that takes long to send is not the instance’s fault: per_try_timeout counts from the end of the request', async (t) => {
+  const plane = await startPlane(t);
+  const instance = await startInstance(t);
+  const silent = await startInstance(t, { begun() {} });
+  const rules = withRetry({ attempts: 3, per_try_timeout: '50ms' });
+  await plane.serve('shop', [instance], rules);
+  await plane.serve('mute', [silent], rules);
+  const app = await startApp(t, plane);
+  const upload = async (service: string, size: number) => {
+    const call = app.call(service, { body: null });
+    for (let piece = 0; piece < 3; piece++) {
+      const from = performance.now();
+      call.send(Buffer.alloc(size));
+      await eventually(() => performance.now() - from > 60);
+    }
+    call.send(Buffer.alloc(0), true);
+    return call;
+  };
+  t.is(await (await upload('shop', 10)).ended(), '0');
+  t.is(await (await upload('shop', 30_000)).ended(), '0');
+  t.is(instance.requests.length, 2);
+  t.is(await (await upload('mute', 10)).ended(), '4 deadline');
+});
+
+test('a request that is too large to be sent again is not given up for taking long', async (t) => {
+  const plane = await startPlane(t);
+  const late = await startInstance(t, { begun() {} });
+  await plane.serve('shop', [late], withRetry({ attempts: 3, per_try_timeout: '30ms' }));
+  const app = await startApp(t, plane);
+  const call = app.call('shop', { body: Buffer.alloc(70_000) });
+  await eventually(() => late.requests[0]?.ended === true);
+  const from = performance.now();
+  await eventually(() => performance.now() - from > 60);
+  late.requests[0]?.ok();
+  t.is(await call.ended(), '0');
+});
+
 test('when everything fails, attempts stay near 1.2 times the calls', async (t) => {
   const plane = await startPlane(t);
   const bad = [await startInstance(t, { ended: status(14) }), await startInstance(t, { ended: status(14) })];

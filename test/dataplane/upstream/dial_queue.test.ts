@@ -57,15 +57,45 @@ test('a queue that came to rest dials the next one at once again, and only one',
   }
 });
 
-test('a thousand take a thousand turns', async (t) => {
-  const queue = new DialQueue();
-  const { dialed, item } = recorder();
-  for (let i = 0; i < 1_000; i++) queue.add(item(String(i)));
-  let turns = 1;
-  for (; dialed.length < 1_000 && turns < 2_000; turns++) {
-    const before = dialed.length;
-    await turn();
-    t.true(dialed.length - before <= 1);
-  }
-  t.is(turns, 1_000);
-});
+/** A queue whose pauses end when the test says so. */
+function paused() {
+  let waiting: (() => void)[] = [];
+  const queue = new DialQueue((task) => waiting.push(task));
+  /** Ends the pause that there is; false when there is none. */
+  const go = (): boolean => {
+    const tasks = waiting;
+    waiting = [];
+    for (const task of tasks) task();
+    return tasks.length > 0;
+  };
+  return { queue, go };
+}
+
+for (const [count, each] of [
+  [1_000, 1],
+  [10_000, 10],
+] as const) {
+  test(`of ${count} the first are dialed one per turn, and then ${each} after each pause`, async (t) => {
+    const { queue, go } = paused();
+    const { dialed, item } = recorder();
+    for (let i = 0; i < count; i++) queue.add(item(String(i)));
+    for (let turns = 1; turns < 32; turns++) {
+      t.is(dialed.length, turns);
+      t.false(go());
+      await turn();
+    }
+    t.is(dialed.length, 32);
+    for (let pauses = 0; dialed.length < count; pauses++) {
+      await turn();
+      t.is(dialed.length, 32 + pauses * each);
+      t.true(go());
+    }
+    t.deepEqual(
+      dialed,
+      Array.from({ length: count }, (_, i) => String(i)),
+    );
+    go();
+    queue.add(item('next'));
+    t.is(dialed.at(-1), 'next', 'at rest, the next one is dialed at once');
+  });
+}

@@ -145,6 +145,24 @@ test('answers that are the caller’s fault are no failures', async (t) => {
   t.deepEqual(plane.states('shop'), ['ready', 'ready']);
 });
 
+test('deadlines of clients that still send, or of answers that go on, are held against nobody', async (t) => {
+  const plane = await startPlane(t);
+  const answering = (request: Received): void =>
+    request.headers([':status', '200', 'content-type', 'application/grpc']);
+  const instances = [await startInstance(t, { begun: answering }), await startInstance(t, { begun: answering })];
+  await plane.serve('streams', instances, serviceSettings({ outlier: { consecutive_failures: 2 } }));
+  const waiting = [await startInstance(t, { begun() {} }), await startInstance(t, { begun() {} })];
+  await plane.serve('uploads', waiting, serviceSettings({ outlier: { consecutive_failures: 2 } }));
+  const app = await startApp(t, plane);
+  const soon = { headers: ['grpc-timeout', '50m'] };
+  const streams = Array.from({ length: 12 }, () => app.call('streams', soon).ended());
+  const uploads = Array.from({ length: 12 }, () => app.call('uploads', { ...soon, body: null }).ended());
+  t.deepEqual(new Set(await Promise.all(uploads)), new Set(['4 deadline']));
+  await Promise.all(streams);
+  t.is(waiting[0]?.requests.length, 6);
+  for (const service of ['streams', 'uploads']) t.deepEqual(plane.states(service), ['ready', 'ready']);
+});
+
 test('an instance that lets deadlines pass is left out, whoever noticed first', async (t) => {
   const plane = await startPlane(t);
   const hung = await startInstance(t, { begun() {} });
