@@ -51,6 +51,7 @@ export class Connection {
   heldHeaders = 0;
 
   readonly #socket: Duplex;
+  readonly #flusher: Flusher;
   readonly #reader: FrameReader;
   readonly #vigil: Vigil;
   readonly #postponed: PostponedResets;
@@ -79,6 +80,7 @@ export class Connection {
     volatile = false,
   ) {
     this.#socket = socket;
+    this.#flusher = flusher;
     this.volatile = volatile;
     this.server = role === 'server';
     this.owner = owner;
@@ -115,6 +117,7 @@ export class Connection {
   /** Feeds the first `length` octets of `chunk`; for a protocol sniffer that has read them, and for sockets that read into one buffer. */
   receive(chunk: Buffer, length: number = chunk.length): void {
     if (this.failed) return;
+    this.#flusher.received();
     let from = 0;
     while (this.#prefaceAt < PREFACE.length && from < length) {
       if (chunk[from++] !== PREFACE[this.#prefaceAt++]) return this.fail(ERROR.PROTOCOL_ERROR, 'preface_bad');

@@ -56,6 +56,69 @@ test('however many frames a turn appends, a connection writes once', async (t) =
   );
 });
 
+/** A flusher on a clock that the test sets, and a connection that reads and answers. */
+function quiet() {
+  let now = 0;
+  const socket = new CountingSocket();
+  socket._write = (chunk, _encoding, done) => {
+    socket.writes.push(chunk.length);
+    done();
+  };
+  const flusher = new Flusher(
+    () => {},
+    () => now,
+  );
+  const each = sender(socket, flusher);
+  const read = (): void => {
+    flusher.received();
+    each.ping(false, PING, 0);
+  };
+  /** How many writes there have been when a read is over, and what follows from it by itself. */
+  const writesAfterRead = async (pause: number): Promise<number> => {
+    now += pause;
+    read();
+    await Promise.resolve();
+    await Promise.resolve();
+    return socket.writes.length;
+  };
+  return { read, writesAfterRead, socket };
+}
+
+test('while turns have one read each, what it makes is written at its end', async (t) => {
+  const { read, writesAfterRead, socket } = quiet();
+  for (let turns = 0; turns < 32; turns++) {
+    t.is(await writesAfterRead(1), turns);
+    await turn();
+  }
+  for (let reads = 33; reads < 50; reads++) t.is(await writesAfterRead(1), reads);
+  read();
+  read();
+  await turn();
+  t.is(socket.writes.at(-1), 34, 'what is read before anything else runs goes out together all the same');
+});
+
+test('a turn with several reads keeps the writes together, also when they have been apart', async (t) => {
+  const { read, writesAfterRead, socket } = quiet();
+  for (let turns = 0; turns < 100; turns++) {
+    read();
+    if (turns % 10 === 0) read();
+    await Promise.resolve();
+    t.is(socket.writes.length, turns);
+    await turn();
+  }
+  for (let turns = 0; turns < 32; turns++) {
+    await writesAfterRead(1);
+    await turn();
+  }
+  const before = socket.writes.length;
+  // Reads that follow each other at once: the first few are written apart.
+  for (let reads = 1; reads <= 4; reads++) t.is(await writesAfterRead(0.001), before + reads);
+  t.is(await writesAfterRead(0.001), before + 4);
+  t.is(await writesAfterRead(0.001), before + 4);
+  await turn();
+  t.is(socket.writes.length, before + 5);
+});
+
 test('buffers that were chained, and payloads that were not copied, go out in the same one write', async (t) => {
   const socket = new CountingSocket();
   const each = sender(socket, new Flusher());
