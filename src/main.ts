@@ -2,6 +2,7 @@
 import { enableCompileCache } from 'node:module';
 import { parseCommandLine } from './cli/args.ts';
 import { processOutput } from './cli/check_print.ts';
+import { reportCrashes } from './cli/crash.ts';
 import { EarlyThread } from './control/data_thread.ts';
 import { COMPILED, DATA_THREAD, ownVersion } from './program.ts';
 
@@ -20,6 +21,7 @@ async function main(): Promise<number> {
   if (COMPILED !== null) enableCompileCache(COMPILED);
   const output = processOutput(process.env);
   const command = parseCommandLine(process.argv.slice(2), process.env, process.cwd());
+  reportCrashes(command.kind, ownVersion, process.env);
   // Each command brings only what it needs: a sidecar holds no demo in memory.
   switch (command.kind) {
     case 'run': {

@@ -9,7 +9,8 @@ import type { OutriggerError } from './base/errors.ts';
 import type { Config } from './config/config.ts';
 import { redact } from './config/redact.ts';
 import { planReload, type ReloadOutcome } from './config/reload.ts';
-import type { CertificateStore, CertificateStoreDeps } from './control/certificates/store.ts';
+import type { CertificateFiles } from './config/tls_options.ts';
+import type { CertificateStore, CertificateStoreDeps, Prepared } from './control/certificates/store.ts';
 import { CounterArena } from './control/counters.ts';
 import type { EarlyThread } from './control/data_thread.ts';
 import { EndpointErrors } from './control/endpoint_errors.ts';
@@ -138,7 +139,10 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     broadcast,
     send: (thread, message) => threads.send(thread, message),
   });
-  const certificates = await openCertificates(config, { clock, log, broadcast });
+  const openCertificates = (files: readonly CertificateFiles[]): Promise<CertificateStore> =>
+    openStore(files, { clock, log, broadcast });
+  /** Null until something speaks TLS. */
+  let certificates = config.certificates.length === 0 ? null : await openCertificates(config.certificates);
 
   const journal = new Journal(clock);
   const services = await FollowedServices.create(config, {
@@ -213,6 +217,9 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   async function take(next: Config): Promise<ReloadOutcome> {
     const outcome = planReload(config, next);
     if (stopping !== null || outcome.config === config) return outcome;
+    // First, while nothing has changed: what is wrong with a file is wrong with the config.
+    const secured = await prepareCertificates(outcome.config.certificates);
+    await certificates?.use(secured);
     config = outcome.config;
     policies.follow(policyModulesOf(config));
     if (outcome.changed.includes('log')) log.setLevel(config.log.level);
@@ -221,8 +228,15 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       const discoverSettings = config.discover?.settings ?? null;
       threads.broadcast({ kind: 'routing', routing: config.routing, discoverSettings });
     });
+    await certificates?.keepOnly(config.certificates);
     await registrations?.apply(config.register, config.registries);
     return outcome;
+  }
+
+  async function prepareCertificates(files: readonly CertificateFiles[]): Promise<Prepared> {
+    if (files.length === 0) return [];
+    certificates ??= await openCertificates([]);
+    return certificates.prepare(files);
   }
 
   let stopping: Promise<void> | null = null;
@@ -339,10 +353,9 @@ async function openAdminGrpc(
   return startGrpcServer({ listen, ...deps });
 }
 
-/** Null when nothing speaks TLS. Rejects with an OutriggerError that names the file that cannot be used. */
-async function openCertificates(config: Config, deps: CertificateStoreDeps): Promise<CertificateStore | null> {
-  if (config.certificates.length === 0) return null;
+/** Rejects with an OutriggerError that names the file that cannot be used. */
+async function openStore(files: readonly CertificateFiles[], deps: CertificateStoreDeps): Promise<CertificateStore> {
   // Brought by those who need it.
   const { CertificateStore: store } = await import('./control/certificates/store.ts');
-  return store.open(config.certificates, deps);
+  return store.open(files, deps);
 }

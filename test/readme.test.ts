@@ -99,9 +99,9 @@ test("the README's config for etcd is five lines", (t) => {
 test("the README's command lines are understood", (t) => {
   const lines = [
     ...README.matchAll(
-      /(?<=^|`)outrigger ((?:run|check|demo|services|explain|tap|top|register|schema|completions|--)[^`\n]*)/gm,
+      /(?<=^|`)outrigger ((?:run|check|demo|services|explain|tap|top|register|inject|simulate|schema|completions|--)[^`\n]*)/gm,
     ),
-  ].map((match) => (match[1] as string).split(/ {2,}#/)[0] as string);
+  ].map((match) => (match[1] as string).split(/ {2,}#| \| /)[0] as string);
   t.true(lines.length >= 6);
   // A name alone is only mentioned.
   for (const line of lines.filter((text) => text.trim().includes(' '))) {

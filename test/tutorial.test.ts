@@ -74,6 +74,11 @@ serialTestWith('curl')('the tutorial works, from its first line to its last', as
           const port = words[0] === 'outrigger' ? ports.get('15020') : Number(words[2]);
           await eventually(() => listens(port as number), 3 * PATIENCE);
         }
+      } else if (/^kill %/.test(text)) {
+        // The jobs of the shell, in the order in which they were started.
+        const jobs = [...text.matchAll(/%(\d+)/g)].map(([, number]) => started[Number(number) - 1] as Process);
+        for (const job of jobs) job.signal('SIGTERM');
+        for (const job of started) await job.exited;
       } else if (/^kill /.test(text)) {
         // By its id and not by its name: others on this machine may follow the tutorial, too.
         const port = String(ports.get(/ (5\d+)/.exec(text)?.[1] ?? ''));

@@ -11,6 +11,7 @@ import { describeRegistrations } from './registrations_json.ts';
 import { type AdminRequest, compactJson, index, json, RefusedRequest, type Route, text, title } from './router.ts';
 import { describeServices } from './services_json.ts';
 import { describeStats } from './stats_json.ts';
+import { withSubset } from './subset_step.ts';
 import { tap } from './tap.ts';
 
 export interface AdminOptions {
@@ -62,7 +63,7 @@ export function startAdminServer(options: AdminOptions): Promise<HttpServer> {
       method: 'GET',
       path: '/explain',
       about: 'why this instance? ?service=book&version=v2&path=/book.Book/Get&header=name:value',
-      handle: async ({ query }) => json(200, await view.explain(explainRequestOf(query))),
+      handle: async ({ query }) => json(200, withSubset(await view.explain(explainRequestOf(query)), view)),
     },
     {
       method: 'GET',

@@ -117,7 +117,8 @@ function checkOption(command: Command, token: OptionToken, given: ReadonlyMap<st
     );
   }
   if (!known.includes(flag)) {
-    return usage(`${command} has no flag ${rawName}`, `it belongs to: ${flag.commands.join(', ')}`);
+    const others = FLAGS.filter((candidate) => candidate.name === name).flatMap(({ commands }) => commands);
+    return usage(`${command} has no flag ${rawName}`, `it belongs to: ${others.join(', ')}`);
   }
   if (flag.bare && value === undefined) return null;
   if (flag.value === null) {
@@ -165,7 +166,7 @@ function toCommand(
     case 'register':
       return registerCommand(values, config, wrapped);
     case 'inject':
-      return injectCommand(values, ownVersion());
+      return injectCommand(values, config.flags, ownVersion());
     case 'simulate':
       return simulateCommand(values, config);
     case 'explain':

@@ -77,13 +77,7 @@ function simulateOption(name: string, value: string, text: string): Flag {
 
 /** What `register` takes when no config says it. */
 const REGISTER_FLAGS: readonly Flag[] = [
-  option(
-    'service',
-    'NAME',
-    'register: under this name, with --etcd or --consul; simulate: this service of the config, else the first',
-    false,
-    ['register', 'simulate'],
-  ),
+  registerOption('service', 'NAME', 'under this name; with --etcd or --consul, and without a config'),
   registerOption('address', 'HOST:PORT', 'where others reach the app'),
   registerOption('port', 'PORT', 'the port of the app; the host is the address on the way to the registry'),
   registerOption('app-version', 'VERSION', 'the version of the app'),
@@ -123,7 +117,19 @@ export const FLAGS: readonly Flag[] = [
     'PATH',
     "where to look, with --etcd, --consul or --file; '/services/{service}/', in Consul '{service}'",
     false,
-    NAME_REGISTRIES,
+    [...RUN_AND_CHECK, 'services'],
+  ),
+  registerOption(
+    'path',
+    'PATH',
+    "where to register, with --etcd or --consul; '/services/{service}/', in Consul '{service}'",
+  ),
+  option(
+    'path',
+    'PATH',
+    "where the sidecar is to look, with --etcd or --consul; '/services/{service}/', in Consul '{service}'",
+    false,
+    ['inject'],
   ),
   registryOption(
     'format',
@@ -152,6 +158,7 @@ export const FLAGS: readonly Flag[] = [
     commands: ['services', 'check', ...ASK_SIDECAR, 'simulate'],
     text: 'print JSON',
   },
+  simulateOption('service', 'NAME', 'this service of the config; the first if not given'),
   simulateOption('instances', 'NUMBER', 'how many there are; 10000 if not given'),
   simulateOption('calls', 'NUMBER', 'how many come; 1000000 if not given'),
   simulateOption('sidecars', 'NUMBER', 'how many make them; 1 if not given'),

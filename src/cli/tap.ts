@@ -2,7 +2,8 @@ import { request } from 'node:http';
 import { statusProblem } from '../admin/tap_filter.ts';
 import type { RequestJson } from '../observe/request_line.ts';
 import type { Output } from './check_print.ts';
-import { type AdminServer, findAdmin, nobodyThere, parsedJson, refused } from './sidecar_answer.ts';
+import { adminGet } from './services/admin_request.ts';
+import { type AdminServer, findAdmin, knownText, nobodyThere, parsedJson, refused } from './sidecar_answer.ts';
 import type { TapCommand } from './tap/command.ts';
 import { EventReader } from './tap/events.ts';
 import { tapLine } from './tap/print.ts';
@@ -22,6 +23,8 @@ export async function runTap(command: TapCommand, output: Output, stopped: Abort
   }
   const admin = await findAdmin(command.admin, command.config, output);
   if (typeof admin === 'number') return admin;
+  const { service } = command.filters;
+  if (service !== undefined) void warnOfUnknown(admin, service, output);
   return new Promise((resolve) => {
     const path = `/tap?${new URLSearchParams(command.filters)}`;
     const at =
@@ -46,6 +49,17 @@ export async function runTap(command: TapCommand, output: Output, stopped: Abort
     call.on('error', (error) => resolve(lost(admin, error, stopped, output)));
     call.end();
   });
+}
+
+/** Who asks for a service that is not there would wait in silence. It may still appear: waiting goes on. */
+async function warnOfUnknown(admin: AdminServer, service: string, output: Output): Promise<void> {
+  const answer = await adminGet(admin.target, '/services').catch(() => null);
+  const services = answer?.status === 200 ? parsedJson(answer.body) : null;
+  // Whoever answers otherwise is told of by the request for the stream.
+  if (!Array.isArray(services) || services.some(({ name }) => name === service)) return;
+  output.err(
+    `the sidecar at ${admin.text} knows no service "${service}"; its requests are shown once it does\n  hint: ${knownText(services)}\n`,
+  );
 }
 
 function lost(admin: AdminServer, error: Error, stopped: AbortSignal, output: Output): number {

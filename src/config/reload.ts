@@ -1,7 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from './config.ts';
+import type { CertificateFiles } from './tls_options.ts';
 
-/** Keys that take effect at the next start: addresses and threads are made once. Names as in the file. */
+/**
+ * Keys that take effect at the next start: addresses and threads are made once. Names as in the file; the files of a `tls` belong to the key
+ * that it stands under.
+ */
 const AT_START = {
   listen: ['listen', 'secureListen'],
   reuse_port: ['reusePort'],
@@ -10,7 +14,6 @@ const AT_START = {
   telemetry: ['telemetry'],
   workers: ['workers'],
   inbound: ['inbound'],
-  tls: ['certificates'],
   clients: ['clients'],
   state_dir: ['stateDir'],
   app: ['app'],
@@ -43,12 +46,15 @@ export interface ReloadOutcome {
 export function planReload(current: Config, next: Config): ReloadOutcome {
   const differs = (keys: readonly string[]): boolean =>
     keys.some((key) => !isDeepStrictEqual(of(current, key), of(next, key)));
+  const differsInFiles = (name: string): boolean =>
+    !isDeepStrictEqual(certificatesUnder(current, name), certificatesUnder(next, name));
   const named = (table: Readonly<Record<string, readonly string[]>>): string[] =>
-    Object.entries(table).flatMap(([name, keys]) => (differs(keys) ? [name] : []));
+    Object.entries(table).flatMap(([name, keys]) => (differs(keys) || differsInFiles(name) ? [name] : []));
   const restart = named(AT_START);
   const changed = named(LIVE);
   // Whatever is in no list above is new, and needs a start until somebody has thought about it.
-  const known = new Set<string>([...Object.values(AT_START).flat(), ...Object.values(LIVE).flat(), 'file']);
+  const listed = [...Object.values(AT_START).flat(), ...Object.values(LIVE).flat()];
+  const known = new Set<string>([...listed, 'certificates', 'file']);
   for (const key of Object.keys(next)) if (!known.has(key) && differs([key])) restart.push(key);
   if (changed.length === 0) return { config: current, changed, restart };
   const kept = Object.keys(current).filter(
@@ -57,8 +63,26 @@ export function planReload(current: Config, next: Config): ReloadOutcome {
         .flat()
         .includes(key as never),
   );
-  const config = { ...next, ...Object.fromEntries(kept.map((key) => [key, of(current, key)])) };
+  const certificates = [
+    ...current.certificates.filter((files) => !isLive(files)),
+    ...next.certificates.filter((files) => isLive(files)),
+  ];
+  const config = { ...next, ...Object.fromEntries(kept.map((key) => [key, of(current, key)])), certificates };
   return { config, changed, restart };
+}
+
+/** The key of the file that a `tls` stands under: `services` for `services.book.tls`, `listen` for `listen[0].tls`. */
+function keyOf({ id }: CertificateFiles): string {
+  return /^\w+/.exec(id)?.[0] ?? '';
+}
+
+function isLive(files: CertificateFiles): boolean {
+  return Object.hasOwn(LIVE, keyOf(files));
+}
+
+/** By id: in which order they stand changes nothing. */
+function certificatesUnder({ certificates }: Config, key: string): ReadonlyMap<string, CertificateFiles> {
+  return new Map(certificates.flatMap((files) => (keyOf(files) === key ? [[files.id, files]] : [])));
 }
 
 function of(config: Config, key: string): unknown {

@@ -30,6 +30,7 @@ export interface ReloaderDeps {
   readonly log: Log;
   /** Reads the config in the way that the start did. May reject: then nothing changes. */
   readonly read: () => Promise<Reread>;
+  /** Rejects when what the config names cannot be used, with an AggregateError if that is several things: then nothing has changed. */
   readonly apply: (config: Config) => Promise<ReloadOutcome>;
   /** Told of each reload that is news, as the log is. */
   readonly told?: (report: ReloadReport) => void;
@@ -88,7 +89,7 @@ export class Reloader {
       }
       problems = reread.problems.map(problemText);
     } catch (error) {
-      problems = [describeError(error)];
+      problems = error instanceof AggregateError ? error.errors.map(describeError) : [describeError(error)];
     }
     const text = problems.join('\n');
     const report: ReloadReport = { result: 'rejected', changed: [], restart: [], problems };

@@ -20,7 +20,7 @@ import type {
   ServiceSnapshot,
   ToDataThread,
 } from '../model/snapshot.ts';
-import type { SecureListen } from '../model/tls.ts';
+import type { SecureListen, TlsStart } from '../model/tls.ts';
 import { ModulePolicies } from './balancing/module_policies.ts';
 import { explain } from './explain.ts';
 import type { Expiring, ForwardingContext } from './forwarding/context.ts';
@@ -58,7 +58,7 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
   readonly #idleMemory = new IdleMemory(releaseMemory);
   readonly router: Router;
   readonly threadBlock: Block;
-  readonly tls: TlsMaterials | null;
+  readonly tls: TlsMaterials;
   readonly zone: string | null;
   readonly policies = new ModulePolicies({
     onLoaded: (path) => this.#onPolicyLoaded(path),
@@ -86,7 +86,7 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
     this.#settingsForDiscovered = start.discoverSettings;
     this.#clients = start.clients;
     this.zone = start.zone ?? null;
-    this.tls = start.tls === undefined ? null : new TlsMaterials(start.tls);
+    this.tls = new TlsMaterials(start.tls ?? NO_TLS);
     this.threadBlock = this.block(THREAD_RANGE);
     this.flusher = new Flusher(() => this.#endTurn());
     this.clock = new TurnClock(() => this.flusher.wake());
@@ -146,7 +146,6 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
       this.#countTlsFailure(DOWNSTREAM, failure.reason);
       told.failed(failure, from);
     };
-    if (this.tls === null) throw new Error(`${listen.address}: the control plane has told of no certificates`);
     return { accept: new TlsAccept(listen, this.tls), inbound: listen.inbound, failed };
   }
 
@@ -162,10 +161,13 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
         this.#removeService(message.name, message.why);
         break;
       case 'tls_material':
-        this.tls?.update(message.material);
+        this.tls.update(message.material);
+        break;
+      case 'tls_gone':
+        this.tls.drop(message.id);
         break;
       case 'ticket_secret':
-        this.tls?.renewTickets(message.secret);
+        this.tls.renewTickets(message.secret);
         break;
       case 'routing':
         this.#settingsForDiscovered = message.discoverSettings;
@@ -364,6 +366,9 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
     this.#post({ kind: 'drained' });
   }
 }
+
+/** Nothing speaks TLS yet: a reload can change that for services, and only listeners make tickets. */
+const NO_TLS: TlsStart = { materials: [], ticketSecret: new Uint8Array(0) };
 
 /** Where a service counts before it has counters of its own. */
 const DISCARDED = new Float64Array(1024);

@@ -44,6 +44,7 @@ export function explain(request: ExplainRequest, router: Router): Explanation {
     byChance: BY_CHANCE.includes(rules.balance),
   };
   const steps: ExplainStep[] = [];
+  // Those that this thread was told of: what `subset` leaves out, only the control plane knows.
   let left: readonly Endpoint[] = service.endpoints;
   steps.push(step('registered', `in registry "${about.registry}"`, left, []));
   const filter = (name: string, text: string, whyNot: (endpoint: Endpoint) => string | null): void => {

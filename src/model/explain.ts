@@ -21,7 +21,7 @@ export interface Removed {
 
 /** One filter: how many instances were left, and the first of those that it took out. */
 export interface ExplainStep {
-  /** `registered`, `version`, `labels`, `method`, `health`, `zone`. */
+  /** `registered`, `subset`, `version`, `labels`, `method`, `health`, `zone`. */
   readonly filter: string;
   readonly about: string;
   readonly kept: number;

@@ -69,8 +69,10 @@ export type ToDataThread =
   | { readonly kind: 'service_gone'; readonly name: string; readonly why: string }
   /** `discoverSettings` as in `DataThreadStart`. */
   | { readonly kind: 'routing'; readonly routing: Routing; readonly discoverSettings: ServiceSettings | null }
-  /** Certificates that have changed: for new connections. */
+  /** Certificates that are new or have changed: for new connections. Comes before the first service that needs them. */
   | { readonly kind: 'tls_material'; readonly material: TlsMaterial }
+  /** Nothing uses the certificates of this id any more. */
+  | { readonly kind: 'tls_gone'; readonly id: string }
   /** As `TlsStart.ticketSecret`: tickets made with the one before are not taken any more. */
   | { readonly kind: 'ticket_secret'; readonly secret: Uint8Array }
   /** A policy of the user's own is to be loaded, or has changed. */
@@ -125,7 +127,7 @@ export interface DataThreadStart {
   readonly listen: readonly string[];
   /** Listeners that speak TLS; none when left out. */
   readonly secure?: readonly SecureListen[];
-  /** Left out when nothing speaks TLS. */
+  /** Left out when nothing speaks TLS; a reload may bring certificates for services later. */
   readonly tls?: TlsStart;
   /** Several threads share each TCP port. */
   readonly reusePort: boolean;

@@ -4,7 +4,7 @@ export type TlsVersion = (typeof TLS_VERSIONS)[number];
 
 /** What stands in the files of one `tls:`, read and checked by the control plane: data threads open no files. */
 export interface TlsMaterial {
-  /** Which `tls:` of the config it is of: `service book`, `listen 0.0.0.0:15443`, `inbound`. */
+  /** Which `tls:` of the config it is of: `services.book.tls`, `listen[0].tls`, `inbound.tls`. */
   readonly id: string;
   /** PEM texts. No `ca` means the authorities that come with Node (upstream), or that clients need no certificate (listener). */
   readonly ca: string | null;

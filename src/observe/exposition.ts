@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import type { Metric, Registry } from 'prom-client';
 import { controlCollectors, type ProcessFacts } from './control_metrics.ts';
 import { instanceCollectors } from './instance_metrics.ts';
-import { type Collectors, MetricSink } from './metric_sink.ts';
+import { type Collectors, familyOf, MetricSink } from './metric_sink.ts';
 import { METRICS, type MetricName } from './metric_table.ts';
 import type { MetricsView } from './metrics_view.ts';
 import { processCollectors } from './process_metrics.ts';
@@ -81,9 +81,7 @@ function metric<N extends MetricName>(
     async get() {
       const sink = new MetricSink(name, openMetrics);
       await collectors[name](view, sink);
-      // Of a counter OpenMetrics names the family, to which the registry adds the suffix again.
-      const family = openMetrics && type === 'counter' ? name.replace(/_total$/, '') : name;
-      return { name: family, help, type, aggregator: 'sum', values: sink.samples };
+      return { name: openMetrics ? familyOf(name) : name, help, type, aggregator: 'sum', values: sink.samples };
     },
   };
   // The declared type is that of the package's own classes; its registry reads only `name` and `get`.

@@ -5,13 +5,11 @@ import type { MetricsView } from './metrics_view.ts';
 
 /** What prom-client's registry prints: `metricName`, the labels, a space and the value. */
 export interface Sample {
-  /** The series; for Prometheus' format with its labels, and with all the lines before it. */
+  /** The series, with all the lines before it. */
   readonly metricName: string;
   readonly value: number;
-  /** Empty and shared, since they stand in the name already; for OpenMetrics the labels. */
   readonly labels: object;
   readonly sharedLabels: object;
-  readonly exemplar?: { readonly labelSet: object; readonly value: number; readonly timestamp: number };
 }
 
 /** Reads the shared counters at the moment of the scrape and writes the series of one metric. */
@@ -19,37 +17,40 @@ export type Collector<N extends MetricName> = (view: MetricsView, sink: MetricSi
 export type Collectors = { readonly [N in MetricName]: Collector<N> };
 
 const NO_LABELS = {};
-const BOUNDS = [...LATENCY_BOUNDS, '+Inf'].map(String);
-const BUCKETS = BOUNDS.map((le) => `le="${le}"`);
+const BUCKETS = [...LATENCY_BOUNDS, '+Inf'].map((le) => `le="${le}"`);
 
 /**
- * Takes the series of one metric during one scrape. It writes the lines itself, and gives the registry all of them as the name of one
- * sample: 32,000 lines of 1,000 instances, each an object that is taken apart again, take twice as long, and five times as long the
- * first time.
+ * Takes the series of one metric during one scrape. It writes the lines itself, and gives the registry all of them but the last as a
+ * part of the name of the last: 32,000 lines of 1,000 instances, each an object that is taken apart again, take twice as long, and five
+ * times as long the first time.
  */
 export class MetricSink<N extends MetricName> {
-  readonly #samples: Sample[] = [];
   /** The lines before the last one, each with its line feed. */
   #text = '';
-  #series: string | null = null;
+  /** The last one, and what it was made of: that one the registry writes. */
+  #line = '';
+  #suffix = '';
+  #labels: object = NO_LABELS;
   #value = 0;
   readonly #name: N;
   readonly #openMetrics: boolean;
+  /** How the registry, which knows where OpenMetrics wants the suffix of counters, is told the name. */
+  readonly #family: string;
 
-  /** For OpenMetrics the registry itself writes the labels: it has to put exemplars and the suffix of counters in their places. */
   constructor(name: N, openMetrics = false) {
     this.#name = name;
     this.#openMetrics = openMetrics;
+    this.#family = openMetrics ? familyOf(name) : name;
   }
 
   /** A value that is told whatever it is. */
   value(labels: Labels<N>, value: number): void {
-    this.#add(labels, value);
+    this.#push('', labels, labelText(labels), value);
   }
 
   /** A count: what never happened has no series. */
   count(labels: Labels<N>, value: number): void {
-    if (value !== 0) this.#add(labels, value);
+    if (value !== 0) this.#push('', labels, labelText(labels), value);
   }
 
   /**
@@ -59,9 +60,8 @@ export class MetricSink<N extends MetricName> {
   histogram(
     labels: Labels<N>,
     read: (slot: number) => number,
-    exemplarOf: (bucket: number) => Exemplar | null = () => null,
+    exemplarOf: ((bucket: number) => Exemplar | null) | null = null,
   ): void {
-    if (this.#openMetrics) return this.#openHistogram(labels, read, exemplarOf);
     let total = 0;
     for (let bucket = 0; bucket < BUCKETS.length; bucket++) total += read(bucket);
     if (total === 0) return;
@@ -70,58 +70,39 @@ export class MetricSink<N extends MetricName> {
     let count = 0;
     for (let bucket = 0; bucket < BUCKETS.length; bucket++) {
       count += read(bucket);
-      this.#push('_bucket', prefix + BUCKETS[bucket], count);
+      const exemplar = this.#openMetrics ? (exemplarOf?.(bucket) ?? null) : null;
+      this.#push('_bucket', labels, prefix + BUCKETS[bucket], count, exemplar);
     }
-    this.#push('_sum', own, read(HISTOGRAM_SLOTS - 1));
-    this.#push('_count', own, count);
+    this.#push('_sum', labels, own, read(HISTOGRAM_SLOTS - 1));
+    this.#push('_count', labels, own, count);
   }
 
-  #add(labels: Labels<N>, value: number): void {
-    if (!this.#openMetrics) return this.#push('', labelText(labels), value);
-    const metricName = this.#name.replace(METRICS[this.#name].type === 'counter' ? /_total$/ : /$/, '');
-    this.#samples.push({ metricName, value, labels, sharedLabels: NO_LABELS });
-  }
-
-  #openHistogram(
-    labels: Labels<N>,
-    read: (slot: number) => number,
-    exemplarOf: (bucket: number) => Exemplar | null,
-  ): void {
-    const first = this.#samples.length;
-    const push = (suffix: string, own: object, value: number, exemplar: Exemplar | null): void => {
-      const metricName = `${this.#name}${suffix}`;
-      this.#samples.push({ metricName, value, labels: own, sharedLabels: NO_LABELS, ...withExemplar(exemplar) });
-    };
-    let count = 0;
-    for (const [bucket, le] of BOUNDS.entries()) {
-      count += read(bucket);
-      push('_bucket', { ...labels, le }, count, exemplarOf(bucket));
-    }
-    if (count === 0) {
-      this.#samples.length = first;
-      return;
-    }
-    push('_sum', labels, read(HISTOGRAM_SLOTS - 1), null);
-    push('_count', labels, count, null);
-  }
-
-  #push(suffix: string, labels: string, value: number): void {
-    if (this.#series !== null) this.#text += `${this.#series} ${this.#value}\n`;
-    this.#series = `${this.#name}${suffix}${labels === '' ? '' : `{${labels}}`}`;
+  /** `text` is that of the labels; a line that may be the last has no others than `labels`, and no exemplar. */
+  #push(suffix: string, labels: object, text: string, value: number, exemplar: Exemplar | null = null): void {
+    this.#text += this.#line;
+    const series = text === '' ? this.#name + suffix : `${this.#name}${suffix}{${text}}`;
+    this.#line = `${series} ${value}${exemplar === null ? '' : exemplarText(exemplar)}\n`;
+    this.#suffix = suffix;
+    this.#labels = labels;
     this.#value = value;
   }
 
   /** All that was taken, for the registry. */
   get samples(): readonly Sample[] {
-    if (this.#series === null) return this.#samples;
-    return [{ metricName: this.#text + this.#series, value: this.#value, labels: NO_LABELS, sharedLabels: NO_LABELS }];
+    if (this.#line === '') return [];
+    const metricName = this.#text + this.#family + this.#suffix;
+    return [{ metricName, value: this.#value, labels: this.#labels, sharedLabels: NO_LABELS }];
   }
 }
 
-function withExemplar(exemplar: Exemplar | null): Pick<Sample, 'exemplar'> {
-  if (exemplar === null) return {};
-  const { traceId, spanId, value, time } = exemplar;
-  return { exemplar: { labelSet: { trace_id: traceId, span_id: spanId }, value, timestamp: time / 1_000 } };
+/** What OpenMetrics calls a metric in HELP and TYPE: for a counter, the name without the suffix that its samples have. */
+export function familyOf(name: MetricName): string {
+  return METRICS[name].type === 'counter' ? name.replace(/_total$/, '') : name;
+}
+
+/** https://prometheus.io/docs/specs/om/open_metrics_spec/#exemplars */
+function exemplarText({ traceId, spanId, value, time }: Exemplar): string {
+  return ` # {${labelText({ trace_id: traceId, span_id: spanId })}} ${value} ${time / 1_000}`;
 }
 
 function labelText(labels: Readonly<Record<string, string>>): string {

@@ -47,7 +47,7 @@ export function requestJson(record: RequestRecord): RequestJson {
   };
 }
 
-/** `2026-01-02T03:04:05.678Z book v1 127.0.0.1:50051 POST /book.Book/Get 200/0 1.24ms (own 0.11ms) ...`, with a line feed. */
+/** `2026-01-02T03:04:05.678Z book v1 127.0.0.1:50051 POST /book.Book/Get 200/0 1.24ms upstream=1.13ms own=0.11ms ...`, with a line feed. */
 function requestText(record: RequestRecord): string {
   const { time, service, instance, version, method, path, status, grpcStatus, reason, attempts } = record;
   const own = millis(Math.max(0, record.duration - record.upstream));
@@ -60,6 +60,7 @@ function requestText(record: RequestRecord): string {
     word(path),
     grpcStatus === null ? String(status) : `${status}/${grpcStatus}`,
     `${millis(record.duration)}ms`,
+    `upstream=${millis(record.upstream)}ms`,
     `own=${own}ms`,
     `in=${record.bytesIn}`,
     `out=${record.bytesOut}`,

@@ -6,7 +6,7 @@ import { startAdminServer } from '../../src/admin/admin_server.ts';
 import type { AdminActions, AdminView } from '../../src/admin/admin_view.ts';
 import { type Log, type LogFields, silentLog } from '../../src/base/log.ts';
 import { CounterArena } from '../../src/control/counters.ts';
-import { ENDPOINT } from '../../src/model/counters.ts';
+import { ENDPOINT, NO_RANGE, type Range } from '../../src/model/counters.ts';
 import type { Explanation } from '../../src/model/explain.ts';
 import { ask } from './request.ts';
 
@@ -148,6 +148,53 @@ test('/explain asks a data thread about a request that is described in the query
       ['x-user', 'ann'],
     ],
   });
+});
+
+test('/explain counts what a subset leaves out as registered, and has a step that takes it out', async (t) => {
+  const world = new CounterArena(1);
+  const record = (address: string, counters: Range) => {
+    return { id: `id of ${address}`, address, version: 'v1', weight: 1, zone: null, metadata: {}, counters };
+  };
+  const used = [
+    record('10.0.0.1:1', world.allocate(ENDPOINT.SLOTS)),
+    record('10.0.0.2:1', world.allocate(ENDPOINT.SLOTS)),
+  ];
+  const spare = Array.from({ length: 30 }, (_, index) => record(`10.0.1.${index}:1`, NO_RANGE));
+  const about = { registry: 'main', path: '', format: 'auto', balance: 'random', updatedAt: 0, stale: false };
+  const step = { filter: 'registered', about: 'in registry "main"', kept: 2, removed: 0, examples: [] };
+  const health = { ...step, filter: 'health', about: 'connected and well' };
+  const { address } = await start(t, {
+    counters: world,
+    services: () => [
+      { name: 'other', ...about, instances: spare },
+      { name: 'book', ...about, instances: [...spare, ...used] },
+      { name: 'all', ...about, instances: used },
+    ],
+    explain: async ({ authority: service }) => ({
+      ...EXPLANATION,
+      service: service === 'nobody' ? null : service,
+      steps: service === 'nobody' ? [] : [step, health],
+    }),
+  });
+  const stepsOf = async (service: string): Promise<Explanation['steps']> =>
+    JSON.parse((await ask(address, `/explain?service=${service}`)).text).steps;
+  const steps = await stepsOf('book');
+  t.deepEqual(
+    steps.map(({ filter, kept, removed }) => [filter, kept, removed]),
+    [
+      ['registered', 32, 0],
+      ['subset', 2, 30],
+      ['health', 2, 0],
+    ],
+  );
+  t.is(steps[1]?.examples.length, 20);
+  t.deepEqual(steps[1]?.examples[0], {
+    instance: '10.0.1.0:1',
+    version: 'v1',
+    why: "not in this sidecar's subset",
+  });
+  t.deepEqual(await stepsOf('all'), [step, health], 'nothing is left out');
+  t.deepEqual(await stepsOf('nobody'), []);
 });
 
 for (const query of [

@@ -270,6 +270,61 @@ inBrowser('a thousand instances are filtered, sorted and paged', async (t) => {
   t.deepEqual(complaints, []);
 });
 
+inBrowser('instances that a subset leaves out are quiet: counted apart, last, and no trouble', async (t) => {
+  const instances = servers.map(({ address }) => ({ address, version: 'v1' }));
+  const whole = await startSidecar({
+    registries: { here: { type: 'static' } },
+    services: { part: { registry: 'here', instances, subset: 2 } },
+  });
+  t.teardown(() => whole.kill());
+  const states = async (): Promise<string[]> =>
+    ((await whole.service('part'))?.instances ?? []).map(({ state }) => state).sort();
+  await eventually(async () => (await states()).join() === 'ready,ready,spare', PATIENCE_MS);
+  const { page, complaints } = await openPage(browser, whole.admin);
+  t.teardown(() => page.context().close());
+  const part = page.getByRole('article', { name: 'Service part' });
+  const last = part.getByRole('row').last();
+  await eventually(async () => /spare/.test(await rendered(last)), PATIENCE_MS);
+  const ready = part.locator('.figure').last();
+  t.regex(await rendered(ready), /^Ready\s+2\s+of 2, 1 spare$/);
+  t.is(await ready.getAttribute('class'), 'figure');
+  t.regex(await rendered(page.locator('.totals')), /1 service, 2 of 2 instances ready, 1 spare, /);
+  t.is(await part.locator('.sharebar i').count(), 2, 'a spare one has no share');
+
+  const shapes = await part.locator('.state path').evaluateAll((all) => all.map((one) => one.getAttribute('d')));
+  t.is(shapes.length, 3);
+  t.truthy(shapes[2], 'it has a shape');
+  t.not(shapes[2], shapes[1]);
+  const looks = new Set<string>();
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    const colors = await part
+      .locator('.state')
+      .evaluateAll((all) => all.map((one) => one.ownerDocument.defaultView?.getComputedStyle(one).color ?? ''));
+    t.not(colors[2], colors[1], colorScheme);
+    looks.add(colors[2] as string);
+  }
+  t.is(looks.size, 2, 'light and dark differ');
+
+  await page.goto(`${whole.admin}/#/service/part`);
+  const shared = page.getByRole('region', { name: 'Versions' });
+  await eventually(async () => /v1\s+2 instances, 1 spare/.test(await rendered(shared)), PATIENCE_MS);
+  const table = page.getByRole('region', { name: 'Instances' });
+  await table.getByText('3 instances').waitFor();
+  t.regex(await rendered(table.getByRole('row').last()), /spare/);
+  await page.getByRole('button', { name: 'Explain' }).click();
+  const step = page
+    .getByRole('region', { name: 'Why this instance?' })
+    .getByRole('listitem')
+    .filter({ hasText: 'subset' });
+  await eventually(async () => /2 left, 1 out/.test(await rendered(step.first())), PATIENCE_MS);
+  for (const width of [320, 1280]) {
+    await page.setViewportSize({ width, height: 800 });
+    t.is(await sideways(page), 0, String(width));
+  }
+  t.deepEqual(complaints, []);
+});
+
 inBrowser('a sidecar that goes away is said so, and the page finds the next one by itself', async (t) => {
   const port = await startSidecar({
     registries: { main: { type: 'file', path: file } },

@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -75,6 +75,30 @@ test('a registry that does not answer is a cross with its hint, and the others a
   t.regex(plain.out, /^- clock +away: its server tells no time: /m);
   t.regex(plain.out, /^✗ instance +gone/m);
 });
+
+for (const [what, pieces] of [
+  ['an answer with a status line', ['HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n']],
+  ['an answer that comes in pieces', ['H', 'TTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n']],
+  ['a page without a status line, as HTTP/0.9 has it', ['<!DOCTYPE HTML>\n<html lang="en">']],
+] as const) {
+  test(`a server that speaks HTTP/1.1 is said to, with what to write: ${what}`, async (t) => {
+    const server = createTcpServer((socket) => {
+      socket.on('error', () => {});
+      const write = ([piece, ...rest]: readonly string[]): void => {
+        if (piece !== undefined) socket.write(piece, () => write(rest));
+      };
+      socket.setNoDelay().once('data', () => write(pieces));
+    });
+    t.teardown(() => server.close());
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const { plain } = await check(t, {
+      registries: { here: { type: 'static' } },
+      services: { web: { registry: 'here', instances: [{ address: `127.0.0.1:${port}` }] } },
+    });
+    t.regex(plain.out, /^✗ instance +web \S+: it answers in HTTP\/1: give the service "protocol: http\/1\.1"$/m);
+  });
+}
 
 test('problems of the config are JSON, too, for who asks for it', async (t) => {
   const { json } = await check(t, { workers: 0 });

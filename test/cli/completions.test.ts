@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import test from 'ava';
+import { completedCommands } from '../../src/cli/completions/table.ts';
 import { runCompletions } from '../../src/cli/completions.ts';
 import { COMMANDS, FLAGS, SHELLS } from '../../src/cli/flags.ts';
 import { serialTestWith } from '../support/requires.ts';
@@ -21,6 +22,14 @@ for (const shell of SHELLS) {
   });
 }
 
+test('the words that are offered for a value are those that the flag’s text lists', (t) => {
+  for (const { flags } of completedCommands()) {
+    for (const { name, text, value } of flags) {
+      if (typeof value !== 'string') for (const word of value) t.regex(text, new RegExp(`\\b${word}\\b`), name);
+    }
+  }
+});
+
 /** What bash offers at the end of a line. */
 function complete(...words: string[]): string[] {
   const line = words.map((word) => `'${word}'`).join(' ');
@@ -38,6 +47,10 @@ for (const [words, expected] of [
   [
     ['outrigger', 'top', '--sort', 'p'],
     ['p50', 'p99'],
+  ],
+  [
+    ['outrigger', 'inject', '--mode', ''],
+    ['native', 'plain'],
   ],
   [['outrigger', 'tap', '--ver'], ['--version']],
   [['outrigger', 'tap', '--version', ''], []],

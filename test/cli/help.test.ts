@@ -21,6 +21,20 @@ test('the help lists every command and every flag', (t) => {
   }
 });
 
+test('no command has a flag twice, and none is told of a flag that only others have', (t) => {
+  for (const command of COMMANDS) {
+    const own = FLAGS.filter(({ commands }) => commands.includes(command));
+    t.is(new Set(own.map(({ name }) => name)).size, own.length, command);
+    for (const { text } of own) {
+      for (const [, name] of text.matchAll(/--([a-z-]+)/g))
+        t.true(
+          own.some((flag) => flag.name === name),
+          `${command}: ${text}`,
+        );
+    }
+  }
+});
+
 for (const command of COMMANDS) {
   for (const example of COMMAND_HELP[command].examples) {
     test(`the example in the help works: ${example}`, (t) => {

@@ -1,7 +1,13 @@
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import test from 'ava';
 import { parseAllDocuments } from 'yaml';
+import { parseCommandLine } from '../../src/cli/args.ts';
 import type { InjectOptions } from '../../src/cli/inject/container.ts';
 import { injectManifests } from '../../src/cli/inject/manifest.ts';
+import { type InjectCommand, runInject } from '../../src/cli/inject.ts';
+import { MAIN, temporaryDirectory } from '../support/sidecar.ts';
 
 const OPTIONS: InjectOptions = { image: 'outrigger:1', configMap: 'outrigger', args: [], mode: 'native' };
 
@@ -119,6 +125,122 @@ test('init containers and volumes that are there stay, and the sidecar is the fi
     spec.volumes.map(({ name }: { name: string }) => name),
     ['data', 'outrigger'],
   );
+});
+
+for (const [empty, text] of Object.entries({
+  'annotations:': DEPLOYMENT.replace('      labels: { app: book }', '      annotations:'),
+  'metadata:': DEPLOYMENT.replace('    metadata:\n      labels: { app: book }', '    metadata:'),
+  'metadata: null': DEPLOYMENT.replace('    metadata:\n      labels: { app: book }', '    metadata: null'),
+  'annotations: with a comment': DEPLOYMENT.replace('      labels: { app: book }', '      annotations: # none yet'),
+})) {
+  test(`a pod with an empty "${empty}" gets its annotation, and twice is as once`, (t) => {
+    const once = inject(text);
+    t.deepEqual(once.objects[0].spec.template.metadata, { annotations: { 'outrigger/injected': 'native' } });
+    t.is(once.text.includes('# none yet'), text.includes('# none yet'));
+    t.is(inject(once.text).text, once.text);
+  });
+}
+
+for (const [wrong, text] of Object.entries({
+  'metadata: 3': DEPLOYMENT.replace('metadata:\n      labels: { app: book }', 'metadata: 3'),
+  'annotations: [a]': DEPLOYMENT.replace('labels: { app: book }', 'annotations: [a]'),
+  'initContainers: none': DEPLOYMENT.replace('      containers:', '      initContainers: none\n      containers:'),
+})) {
+  test(`what cannot be a pod's is said with the name of the document: ${wrong}`, (t) => {
+    const result = injectManifests(`kind: Service\n---\n${text}`, OPTIONS);
+    t.is(result.kind, 'wrong');
+    t.regex((result as { message: string }).message, /^Deployment\/book: /);
+  });
+}
+
+test('lists that stand in the column of their key stay there', (t) => {
+  const flat = `kind: Deployment
+metadata:
+  name: book
+spec:
+  template:
+    spec:
+      containers:
+      - name: app
+        args:
+        - run
+`;
+  const { text } = inject(flat);
+  t.true(text.startsWith(flat), text);
+  t.true(text.includes('\n      initContainers:\n      - name: outrigger\n'));
+  t.is(inject(text).text, text);
+  t.true(inject(DEPLOYMENT).text.includes('      initContainers:\n        - name: outrigger\n'));
+  // Each document as it is.
+  t.true(inject(`${flat}---\n${DEPLOYMENT}`).text.endsWith(inject(DEPLOYMENT).text));
+});
+
+test('a comment stays above the init container that it is about, and one above the sidecar above that', (t) => {
+  const before = DEPLOYMENT.replace(
+    '      containers:',
+    `      # what runs first
+      initContainers:
+        # makes the tables
+        - name: migrate
+      containers:`,
+  );
+  const once = inject(before);
+  const order = ['# what runs first', 'initContainers:', '- name: outrigger', '# makes the tables', '- name: migrate'];
+  const places = order.map((part) => once.text.indexOf(part));
+  t.deepEqual(
+    places,
+    places.toSorted((a, b) => a - b),
+    once.text,
+  );
+  t.false(places.includes(-1));
+  t.is(inject(once.text).text, once.text);
+  t.is(inject(once.text, null).text, before);
+  const commented = once.text.replace('        - name: outrigger', '        # ours\n        - name: outrigger');
+  const other = inject(commented, { ...OPTIONS, image: 'outrigger:2' }).text;
+  t.true(other.includes('# ours\n        - name: outrigger\n          image: outrigger:2'), other);
+  t.is(inject(commented, null).text, before);
+});
+
+test('the sidecar has its own user, so that a pod of root takes it, too', (t) => {
+  const text = DEPLOYMENT.replace('      containers:', '      securityContext: { runAsUser: 0 }\n      containers:');
+  const [sidecar] = inject(text).objects[0].spec.template.spec.initContainers;
+  t.like(sidecar.securityContext, { runAsNonRoot: true, runAsUser: 1000, runAsGroup: 1000 });
+});
+
+function recorded() {
+  const told = { out: '', err: '' };
+  const add = (stream: 'out' | 'err') => (text: string) => {
+    told[stream] += text;
+  };
+  return { told, output: { out: add('out'), err: add('err'), color: false } };
+}
+
+for (const [argv, problem] of [
+  [['--etcd', 'http://etcd:2379', '--consul', 'http://consul:8500'], /--consul: cannot be combined with --etcd/],
+  [['--path', '/services/{service}/'], /--path: needs --etcd, --consul or --file/],
+  [['--etcd', 'notaurl'], /--etcd: .*notaurl/],
+] as const) {
+  test(`flags that "outrigger check" refuses are refused, with its words: ${argv.join(' ')}`, async (t) => {
+    const { told, output } = recorded();
+    const command = parseCommandLine(['inject', '-f', '/nowhere.yaml', ...argv], {}, '/');
+    t.is(await runInject(command as InjectCommand, output), 2);
+    t.is(told.out, '');
+    t.regex(told.err, problem);
+  });
+}
+
+test('a directory is refused with a command that takes all of its files, whatever they begin with', async (t) => {
+  const directory = temporaryDirectory();
+  const { told, output } = recorded();
+  const command = parseCommandLine(['inject', '-f', directory], {}, '/');
+  t.is(await runInject(command as InjectCommand, output), 1);
+  const line = /hint: .*: (for f .*)\n/.exec(told.err)?.[1] ?? '';
+  writeFileSync(join(directory, 'a.yaml'), DEPLOYMENT);
+  writeFileSync(join(directory, 'b.yaml'), DEPLOYMENT);
+  const script = `outrigger() { "${process.execPath}" "${MAIN}" "$@"; }\n${line}`;
+  const { stdout, status, stderr } = spawnSync('bash', ['-c', script], { cwd: directory, encoding: 'utf8' });
+  t.is(status, 0, stderr);
+  const documents = parseAllDocuments(stdout).map((document) => document.toJS());
+  t.is(documents.filter((object) => object?.kind === 'Deployment').length, 2);
 });
 
 test('what is no YAML is said to be none, and nothing else happens', (t) => {

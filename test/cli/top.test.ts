@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { stripVTControlCharacters } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
-import type { StatsJson } from '../../src/admin/stats_json.ts';
+import type { ServiceStats, StatsJson } from '../../src/admin/stats_json.ts';
 import { screenText, topText } from '../../src/cli/top/print.ts';
 import { ratesOf } from '../../src/cli/top/rates.ts';
 import { sorted } from '../../src/cli/top/sort.ts';
@@ -88,6 +88,29 @@ book     10.0.0.2:1  v1       ready            75      0  0.50ms  0.99ms        
 app      -           -        no instance       0      0  -       -               0  -
 `,
   );
+});
+
+test('instances that a subset leaves out are counted apart, come last, and are drawn dim', (t) => {
+  const look = stats(1_000, 100);
+  const [book] = look.services;
+  const spare = ['10.0.0.0:1', '10.0.0.3:1'].map((address) => ({
+    ...(book as ServiceStats).instances[0],
+    address,
+    state: 'spare' as const,
+    requests: 0,
+    durations: [],
+  }));
+  const services = [{ ...book, instances: [spare[0], ...(book?.instances ?? []), spare[1]] }] as ServiceStats[];
+  const rows = sorted(ratesOf({ ...look, now: 0, services: [] }, { ...look, services }), 'service');
+  t.is(rows[0]?.total.state, '2 of 2 ready, 2 spare');
+  const addresses = ['10.0.0.1:1', '10.0.0.2:1', '10.0.0.0:1', '10.0.0.3:1'];
+  t.deepEqual(
+    rows[0]?.instances.map(({ instance }) => instance),
+    addresses,
+  );
+  const lines = screenText(rows, 'service', { rows: 24, columns: 200 }, true).split('\n');
+  const dim = lines.filter((line) => line.startsWith('\x1b[2m') && line.includes('spare'));
+  t.is(dim.length, 2);
 });
 
 test('a screen holds no more than the terminal has, and says what is missing', (t) => {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import test from 'ava';
 import type { Config } from '../../src/config/config.ts';
 import { loadConfig } from '../../src/config/load.ts';
@@ -35,11 +36,60 @@ test('the same config is no change, and the one in force stays the very object',
 test('every key of a config either changes live or is named as one that needs a restart', (t) => {
   const before = configOf(BASE);
   for (const key of Object.keys(before)) {
-    if (key === 'file') continue;
+    // The files of a `tls` belong to the key that it stands under, as the next test says.
+    if (key === 'file' || key === 'certificates') continue;
     const next = { ...before, [key]: 'something else' } as unknown as Config;
     const { changed, restart } = planReload(before, next);
     t.is(changed.length + restart.length, 1, key);
   }
+});
+
+test('both READMEs name every key that needs a restart', (t) => {
+  const before = configOf(BASE);
+  const keys = Object.keys(before).filter((key) => key !== 'file' && key !== 'certificates');
+  const all = { ...before, ...Object.fromEntries(keys.map((key) => [key, 'something else'])) } as unknown as Config;
+  const { restart } = planReload(before, all);
+  const listed = (between: string): string => restart.map((key) => `\`${key}\``).join(between);
+  const read = (file: string): string => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
+  t.true(
+    read('README.md')
+      .replaceAll(/\s+/g, ' ')
+      .includes(`needs a restart is named: ${listed(', ')}.`),
+  );
+  t.true(read('README.zh-CN.md').includes(`需要重启的会明确指出：${listed('、')}。`));
+});
+
+test('files of certificates change live for services and discover; those of listeners stay, and need a restart', (t) => {
+  const withFiles = (file: string): Config =>
+    configOf(`
+listen: [{ address: 127.0.0.1:1, tls: { cert: /${file}.pem, key: /${file}.key } }]
+inbound: { listen: 127.0.0.1:2, tls: { cert: /${file}.pem, key: /${file}.key }, forward: 127.0.0.1:3 }
+registries: { f: { type: file, path: x } }
+services: { book: { tls: { ca: /${file}.pem } } }
+discover: { registry: f, tls: { ca: /${file}.pem } }
+`);
+  const { config, changed, restart } = planReload(withFiles('old'), withFiles('new'));
+  t.deepEqual(changed, ['services', 'discover']);
+  t.deepEqual(restart, ['listen', 'inbound']);
+  const files = new Map(config.certificates.map(({ id, ca, cert }) => [id, ca ?? cert]));
+  t.deepEqual(
+    files,
+    new Map([
+      ['listen[0].tls', '/old.pem'],
+      ['inbound.tls', '/old.pem'],
+      ['services.book.tls', '/new.pem'],
+      ['discover.tls', '/new.pem'],
+    ]),
+  );
+});
+
+test('services in another order are no change, their certificates included', (t) => {
+  const inOrder = (...names: string[]): Config =>
+    configOf(`
+registries: { f: { type: file, path: x } }
+services: { ${names.map((name) => `${name}: { tls: { ca: /${name}.pem } }`).join(', ')} }
+`);
+  t.deepEqual(planReload(inOrder('a', 'b'), inOrder('b', 'a')).changed, []);
 });
 
 function reloader(read: () => Promise<Reread>) {
@@ -72,6 +122,18 @@ test('a config with problems is told with all of them, counted, and changes noth
 test('a file that cannot be read is a rejected reload, not an end', async (t) => {
   const { made } = reloader(() => Promise.reject(new Error('EACCES: permission denied')));
   t.deepEqual((await made.reload('SIGHUP')).problems, ['EACCES: permission denied']);
+});
+
+test('each of several things that cannot be used is told', async (t) => {
+  const made = new Reloader(null, {
+    clock: manualClock(),
+    log: recordingLog(),
+    read: async () => ({ kind: 'config', config: configOf(BASE) }),
+    apply: () => Promise.reject(new AggregateError([new Error('a.pem is bad'), new Error('b.pem is bad')])),
+  });
+  const { result, problems } = await made.reload('SIGHUP');
+  t.deepEqual([result, problems], ['rejected', ['a.pem is bad', 'b.pem is bad']]);
+  t.is(made.counts.rejected, 1);
 });
 
 test('the watch that finds the same problem again says nothing; whoever asks is always told', async (t) => {

@@ -116,6 +116,31 @@ test('the unit starts the program of the package, reloads by SIGHUP, and waits f
   t.false(/^MemoryDenyWriteExecute=yes/m.test(unit), "V8's compiler writes code");
 });
 
+test('the unit has a place for unix sockets, which its group may open and nobody else', (t) => {
+  const unit = deployed('systemd/outrigger.service');
+  const value = (key: string): string => new RegExp(`^${key}=(.*)$`, 'm').exec(unit)?.[1] ?? '';
+  const [, socket = ''] = /listen: (unix:\/\S+)`/.exec(unit) ?? [];
+  t.true(socket.startsWith(`unix:/run/${value('RuntimeDirectory')}/`), socket);
+  t.notThrows(() =>
+    configOf(
+      loadText(
+        `listen: ${socket}\nregistries: { here: { type: static } }\nservices: { book: { instances: [{ address: 127.0.0.1:1 }] } }\n`,
+      ),
+    ),
+  );
+  // Who connects to a socket needs the right to write to it (unix(7)), and to pass its directory.
+  t.is(0o777 & ~Number.parseInt(value('UMask'), 8), 0o770);
+  t.is(value('RuntimeDirectoryMode'), '0750');
+});
+
+test('the package that the unit tells to copy has all that the unit names', (t) => {
+  const unit = deployed('systemd/outrigger.service');
+  const listed = /the package \(([^)]*)\)/.exec(unit)?.[1]?.split(/,[\s#]*/) ?? [];
+  const named = [...unit.matchAll(/\/opt\/outrigger\/([\w.]+\/?)/g)].map(([, file = '']) => file);
+  t.deepEqual(named.sort(), ['README.md', 'dist/']);
+  for (const file of named) t.true(listed.includes(file), file);
+});
+
 serialTestWith('systemd-analyze')('systemd finds nothing wrong with the unit', (t) => {
   const file = new URL('../../deploy/systemd/outrigger.service', import.meta.url).pathname;
   const { stdout, stderr, status } = spawnSync('systemd-analyze', ['verify', file], {

@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import test from 'ava';
+import { parse } from 'yaml';
 import type { InjectOptions } from '../../src/cli/inject/container.ts';
 import { sidecarContainer } from '../../src/cli/inject/container.ts';
 import { injectManifests } from '../../src/cli/inject/manifest.ts';
@@ -125,14 +126,22 @@ serialTestWith('kubectl')('kustomize puts the sidecar into the Deployments of wh
   writeFileSync(join(directory, 'app', 'deployment.yaml'), JSON.stringify(app));
   const kustomization = { resources: ['deployment.yaml'], components: [relative(join(directory, 'app'), component)] };
   writeFileSync(join(directory, 'app', 'kustomization.yaml'), JSON.stringify(kustomization));
-  const { status, stdout, stderr } = spawnSync('kubectl', ['kustomize', join(directory, 'app')], {
-    encoding: 'utf8',
-    timeout: 60_000,
-  });
-  t.is(status, 0, stderr);
-  const [deployment] = manifestsOf(stdout);
+  const built = (): Manifest => {
+    const { status, stdout, stderr } = spawnSync('kubectl', ['kustomize', join(directory, 'app')], {
+      encoding: 'utf8',
+      timeout: 60_000,
+    });
+    t.is(status, 0, stderr);
+    return manifestsOf(stdout)[0];
+  };
+  const deployment = built();
   t.is(deployment.metadata.name, 'book');
   const { initContainers, containers } = deployment.spec.template.spec;
   t.deepEqual(containers, app.spec.template.spec.containers);
   t.deepEqual(initContainers, [sidecarContainer(OPTIONS)]);
+  // As docs/how-to/kubernetes.md says: the registry that the image was pushed to.
+  const guide = readFileSync(new URL('../../docs/how-to/kubernetes.md', import.meta.url), 'utf8');
+  const { images } = parse(/^# kustomization\.yaml\n([\s\S]*?)^```/m.exec(guide)?.[1] ?? '');
+  writeFileSync(join(directory, 'app', 'kustomization.yaml'), JSON.stringify({ ...kustomization, images }));
+  t.is(built().spec.template.spec.initContainers[0].image, 'REGISTRY/outrigger:0.1.0');
 });

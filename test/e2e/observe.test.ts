@@ -131,6 +131,27 @@ test.serial('explain says which instance a request would get, and top what they 
   t.regex(table.stdout, /^SERVICE .*\necho +- +- +2 of 2 ready /);
 });
 
+test.serial('explain and top know of the instances that a subset leaves out', async (t) => {
+  const servers = await Promise.all([1, 2, 3].map(() => startGrpcServer({ version: 'v1' })));
+  stoppers.push(() => servers.map((server) => server.stop()));
+  const instances = servers.map(({ address, version }) => ({ address, version }));
+  const sidecar = await startSidecar({
+    registries: { here: { type: 'static' } },
+    services: { part: { instances, subset: 2 } },
+  });
+  stoppers.push(() => sidecar.kill());
+  const states = async (): Promise<string[]> =>
+    ((await sidecar.service('part'))?.instances ?? []).map(({ state }) => state).sort();
+  await eventually(async () => (await states()).join() === 'ready,ready,spare');
+  const spare = (await sidecar.service('part'))?.instances.find(({ state }) => state === 'spare')?.address;
+  const admin = sidecar.admin.replace('http://', '');
+  const { stdout } = await runOutrigger(['explain', 'part', '--admin', admin]);
+  const subset = `subset +● 2 of 3 .*\\n +- ${spare} \\(v1\\): not in .* subset\\n`;
+  t.regex(stdout, new RegExp(`registered +✓ 3 of 3 .*\\n${subset}(.*\\n)*health +✓ 2 of 2 `));
+  const top = await runOutrigger(['top', 'part', '--interval', '100ms', '--admin', admin]);
+  t.regex(top.stdout, /\npart +- +- +2 of 2 ready, 1 spare .*\n.* ready .*\n.* ready .*\n.* spare /);
+});
+
 test.serial(
   'traces reach the collector, the instance is in them, and /metrics has an exemplar for who takes it',
   async (t) => {

@@ -34,15 +34,15 @@ test.serial('services shows what the running sidecar knows of each instance, and
   const [header, ...rows] = stdout.trimEnd().split('\n');
   t.is(
     header?.replace(/ +/g, ' '),
-    'SERVICE ADDRESS VERSION WEIGHT ZONE STATE IN-FLIGHT REQUESTS FAILURES SHARE AGE STALE',
+    'SERVICE ADDRESS VERSION WEIGHT ZONE STATE IN-FLIGHT REQUESTS FAILURES SHARE AGE STALE REASON',
   );
   const [first, second] = config.services.echo.instances;
   const cells = rows.map((row) => row.split(/ +/));
   t.deepEqual(
-    cells.map((row) => [...row.slice(0, 10), row[11]]),
+    cells.map((row) => [...row.slice(0, 10), ...row.slice(11)]),
     [
-      ['echo', first?.address, 'v1', '1', '-', 'ready', '0', '2', '0', '25.0%', 'no'],
-      ['echo', second?.address, 'v2', '1', '-', 'ready', '0', '6', '0', '75.0%', 'no'],
+      ['echo', first?.address, 'v1', '1', '-', 'ready', '0', '2', '0', '25.0%', 'no', '-'],
+      ['echo', second?.address, 'v2', '1', '-', 'ready', '0', '6', '0', '75.0%', 'no', '-'],
     ],
   );
   t.regex(cells[0]?.[10] ?? '', /^[\d.]+(ms|s|m)$/);
@@ -77,7 +77,7 @@ test.serial(
       await runOutrigger(['services'], { cwd, env: { OUTRIGGER_ADMIN: `unix:${socket}` } }),
     ]) {
       t.is(result.code, 0, result.stderr);
-      t.regex(result.stdout, /\necho +- +- +- +- +no instance +- +- +- +- +never +stale\n$/);
+      t.regex(result.stdout, /\necho +- +- +- +- +no instance +- +- +- +- +never +stale +-\n$/);
     }
     // A config that somebody is at work on is no reason to be blind: the sidecar goes on with the one it had.
     writeFileSync(join(cwd, 'outrigger.yaml'), 'sevices: {}\n');

@@ -30,12 +30,12 @@ test('as JSON a request is one line with all that became of it', (t) => {
 test('as text it is a line of words, with dashes for what is missing', (t) => {
   t.is(
     requestLine(requestRecord(), 'text'),
-    '2026-01-02T03:04:05.678Z book v1 10.0.0.1:50051 POST /book.Book/Get 200/0 1.25ms own=0.25ms in=12 out=30 client=127.0.0.1\n',
+    '2026-01-02T03:04:05.678Z book v1 10.0.0.1:50051 POST /book.Book/Get 200/0 1.25ms upstream=1ms own=0.25ms in=12 out=30 client=127.0.0.1\n',
   );
   const unrouted = { service: '', instance: null, version: null, status: 404, grpcStatus: null, reason: 'no_route' };
   t.is(
     requestLine(requestRecord({ ...unrouted, attempts: 0, client: null, duration: 0, upstream: 0 }), 'text'),
-    '2026-01-02T03:04:05.678Z - - - POST /book.Book/Get 404 0ms own=0ms in=12 out=30 attempts=0 reason=no_route\n',
+    '2026-01-02T03:04:05.678Z - - - POST /book.Book/Get 404 0ms upstream=0ms own=0ms in=12 out=30 attempts=0 reason=no_route\n',
   );
 });
 

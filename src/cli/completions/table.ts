@@ -20,11 +20,12 @@ export interface CompletedFlag {
 }
 
 /** Flags whose value is the name of a file. */
-const FILES: readonly string[] = ['config', 'file'];
+const FILES: readonly string[] = ['config', 'file', 'filename'];
 
-/** Values that are one of a few words, as the flag's text lists them: `debug, info, warn or error`. */
+/** Values that are one of a few words; the flag's text lists them: `debug, info, warn or error`. */
 const WORDS: Readonly<Record<string, readonly string[]>> = {
   'log-level': ['debug', 'info', 'warn', 'error'],
+  mode: ['native', 'plain'],
   sort: ['service', 'requests', 'errors', 'p50', 'p99', 'in-flight', 'share'],
 };
 

@@ -1,3 +1,4 @@
+import type { ConfigFlags } from '../../config/overrides.ts';
 import { didYouMean } from '../../config/suggest.ts';
 import type { InjectCommand } from '../inject.ts';
 
@@ -10,14 +11,21 @@ interface Usage {
 
 const MODES = ['native', 'plain'] as const;
 
-/** Takes apart what follows `outrigger inject`; `version` is that of the program, whose image is the default. */
-export function injectCommand(values: ReadonlyMap<string, readonly string[]>, version: string): InjectCommand | Usage {
+/**
+ * Takes apart what follows `outrigger inject`; `flags` are those that say something about the config, and `version` that of the program, whose
+ * image is the default.
+ */
+export function injectCommand(
+  values: ReadonlyMap<string, readonly string[]>,
+  flags: ConfigFlags,
+  version: string,
+): InjectCommand | Usage {
   const one = (name: string): string | null => values.get(name)?.[0] ?? null;
   const file = one('filename');
   if (file === null) {
     return { kind: 'usage', message: 'inject needs a file of manifests', hint: 'outrigger inject -f deployment.yaml' };
   }
-  if (values.has('uninject')) return { kind: 'inject', file, options: null };
+  if (values.has('uninject')) return { kind: 'inject', file, options: null, flags: null };
   const asked = one('mode') ?? 'native';
   const mode = MODES.find((candidate) => candidate === asked);
   if (mode === undefined) {
@@ -35,5 +43,6 @@ export function injectCommand(values: ReadonlyMap<string, readonly string[]>, ve
     const message = 'inject takes either --config-map or the flags that replace a config';
     return { kind: 'usage', message, hint: 'leave --config-map out, or put the registry into its config' };
   }
-  return { kind: 'inject', file, options: { image: one('image') ?? `outrigger:${version}`, configMap, args, mode } };
+  const options = { image: one('image') ?? `outrigger:${version}`, configMap, args, mode };
+  return { kind: 'inject', file, options, flags: args.length > 0 ? flags : null };
 }

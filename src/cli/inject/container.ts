@@ -38,6 +38,9 @@ export function sidecarContainer({ image, configMap, args, mode }: InjectOptions
     ...(native ? {} : { lifecycle: { preStop: { exec: { command: PLAIN_GRACE } } } }),
     securityContext: {
       runAsNonRoot: true,
+      // Those of the image: without them the pod's own would count, and root's be refused.
+      runAsUser: 1000,
+      runAsGroup: 1000,
       readOnlyRootFilesystem: true,
       allowPrivilegeEscalation: false,
       capabilities: { drop: ['ALL'] },

@@ -63,6 +63,7 @@ export function screenText(
     ...shown.map((line, at) => {
       const row = rows[at];
       if (TROUBLE.includes(row?.state ?? null)) return paint('red', cut(line));
+      if (row?.state === 'spare') return paint('dim', cut(line));
       return row?.instance === null ? paint('bold', cut(line)) : cut(line);
     }),
     ...(more > 0 ? [cut(`... and ${more} more lines`)] : []),

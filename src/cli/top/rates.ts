@@ -45,7 +45,9 @@ function totalRow(
   seconds: number,
 ): TopRow {
   const ready = now.instances.filter(({ state }) => state === 'ready').length;
-  const state = now.instances.length === 0 ? 'no instance' : `${ready} of ${now.instances.length} ready`;
+  const spare = now.instances.filter(({ state }) => state === 'spare').length;
+  const left = spare === 0 ? '' : `, ${spare} spare`;
+  const state = now.instances.length === 0 ? 'no instance' : `${ready} of ${now.instances.length - spare} ready${left}`;
   return {
     service: now.name,
     instance: null,

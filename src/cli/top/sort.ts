@@ -15,7 +15,7 @@ export const SORT_LETTERS: Readonly<Record<string, SortKey>> = {
   s: 'share',
 };
 
-/** Services by `key`, and each one's instances below it by the same; the most first, names from the first. */
+/** Services by `key`, and each one's instances below it by the same; the most first, names from the first, spare instances last. */
 export function sorted(services: readonly TopService[], key: SortKey): TopService[] {
   return services
     .map(({ total, instances }) => ({ total, instances: instances.toSorted((a, b) => compare(a, b, key)) }))
@@ -24,6 +24,8 @@ export function sorted(services: readonly TopService[], key: SortKey): TopServic
 
 function compare(a: TopRow, b: TopRow, key: SortKey): number {
   const byName = a.service.localeCompare(b.service) || (a.instance ?? '').localeCompare(b.instance ?? '');
+  const bySpare = Number(a.state === 'spare') - Number(b.state === 'spare');
+  if (bySpare !== 0) return bySpare;
   return key === 'service' ? byName : figure(b, key) - figure(a, key) || byName;
 }
 

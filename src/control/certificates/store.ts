@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../base/clock.ts';
 import { describeError, OutriggerError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
@@ -41,14 +42,23 @@ interface Entry {
   told: string | null;
 }
 
+/** What another config needs and the one in force has not: read and checked by a store, which may take it over. */
+export type Prepared = readonly Pick<Entry, 'files' | 'loaded'>[];
+
 /**
  * Reads certificates and keys, follows their files, and tells the data threads: only here are files opened, and only what fits together is
- * passed on. Files that turn bad change nothing: what was read before stays in use.
+ * passed on. Files that turn bad change nothing: what was read before stays in use. Another config is taken over in three steps, since
+ * nothing may be without its certificates in between:
+ *
+ *     prepare -- all can be used --> use -- nobody needs the others any more --> keepOnly
+ *       +--> something is wrong: it rejects, and nothing has changed
  */
 export class CertificateStore {
   readonly #deps: CertificateStoreDeps;
-  readonly #entries: readonly Entry[];
-  readonly #watches: DirectoryWatch[] = [];
+  /** By id. */
+  readonly #entries = new Map<string, Entry>();
+  /** By directory. */
+  readonly #watches = new Map<string, DirectoryWatch>();
   #ticketSecret: Buffer = randomBytes(TICKET_SECRET);
   #cancelTickets: () => void = () => {};
   #cancelSecondLook: (() => void) | null = null;
@@ -57,39 +67,86 @@ export class CertificateStore {
   #second = false;
   #closed = false;
 
-  private constructor(entries: readonly Entry[], deps: CertificateStoreDeps) {
-    this.#entries = entries;
+  private constructor(deps: CertificateStoreDeps) {
     this.#deps = deps;
   }
 
   /** Reads everything for the first time and follows it from then on. Rejects with the OutriggerError of the first file that cannot be used. */
   static async open(certificates: readonly CertificateFiles[], deps: CertificateStoreDeps): Promise<CertificateStore> {
-    const entries: Entry[] = [];
+    const store = new CertificateStore(deps);
     for (const files of certificates) {
       const loaded = await loadCertificates(files);
       // The other side will say so as well; a sidecar that does not start helps nobody.
       const problem = validityProblem(files, loaded, deps.clock.now());
       if (problem !== null) deps.log.error('A certificate is not valid now.', fieldsOf(files, problem));
-      entries.push({ files, loaded, reloads: 0, failures: 0, told: null });
+      store.#entries.set(files.id, { files, loaded, reloads: 0, failures: 0, told: null });
     }
-    const store = new CertificateStore(entries, deps);
     await store.#follow();
+    store.#renewTicketsLater();
     return store;
+  }
+
+  /**
+   * Reads what `certificates` has and is not in use. What is in use is not looked at: its files may be bad by now, and it goes on. Rejects
+   * with an AggregateError of an OutriggerError for each `tls` that cannot be used; a certificate that is not valid now cannot.
+   */
+  async prepare(certificates: readonly CertificateFiles[]): Promise<Prepared> {
+    const prepared: Pick<Entry, 'files' | 'loaded'>[] = [];
+    const problems: unknown[] = [];
+    for (const files of certificates) {
+      if (isDeepStrictEqual(this.#entries.get(files.id)?.files, files)) continue;
+      try {
+        const loaded = await loadCertificates(files);
+        const problem = validityProblem(files, loaded, this.#deps.clock.now());
+        if (problem !== null) throw problem;
+        prepared.push({ files, loaded });
+      } catch (error) {
+        problems.push(error);
+      }
+    }
+    if (problems.length > 0) throw new AggregateError(problems, 'certificates cannot be used');
+    return prepared;
+  }
+
+  /** Takes over what was prepared: the data threads are told before this returns its promise. Resolves when the files are followed. */
+  async use(prepared: Prepared): Promise<void> {
+    for (const { files, loaded } of prepared) {
+      const before = this.#entries.get(files.id);
+      const { reloads = 0, failures = 0 } = before ?? {};
+      this.#entries.set(files.id, { files, loaded, reloads, failures, told: null });
+      const { material } = loaded;
+      if (!isDeepStrictEqual(before?.loaded.material, material)) {
+        this.#deps.broadcast({ kind: 'tls_material', material });
+      }
+    }
+    await this.#follow();
+  }
+
+  /** Forgets what `certificates` has not, here and in the data threads, and follows its files no more. */
+  async keepOnly(certificates: readonly CertificateFiles[]): Promise<void> {
+    const kept = new Set(certificates.map(({ id }) => id));
+    for (const id of [...this.#entries.keys()]) {
+      if (kept.has(id)) continue;
+      this.#entries.delete(id);
+      this.#deps.broadcast({ kind: 'tls_gone', id });
+    }
+    await this.#follow();
   }
 
   /** For a data thread that starts. */
   start(): TlsStart {
-    return { materials: this.#entries.map(({ loaded }) => loaded.material), ticketSecret: this.#ticketSecret };
+    const materials = Array.from(this.#entries.values(), ({ loaded }) => loaded.material);
+    return { materials, ticketSecret: this.#ticketSecret };
   }
 
   /** What the files of a `tls:` hold now; undefined where there is none of that id. */
   material(id: string): TlsMaterial | undefined {
-    return this.#entries.find(({ files }) => files.id === id)?.loaded.material;
+    return this.#entries.get(id)?.loaded.material;
   }
 
   metrics(): CertificateMetrics[] {
-    return this.#entries.map(({ files: { id }, loaded, reloads, failures }) => ({
-      name: id,
+    return Array.from(this.#entries, ([name, { loaded, reloads, failures }]) => ({
+      name,
       reloads,
       failures,
       expiresAt: loaded.validity?.to ?? null,
@@ -101,25 +158,30 @@ export class CertificateStore {
     this.#closed = true;
     this.#cancelTickets();
     this.#cancelSecondLook?.();
-    for (const watch of this.#watches) watch.close();
+    for (const watch of this.#watches.values()) watch.close();
     await this.#reading;
   }
 
+  /** Watches the directories of all files, and no others. */
   async #follow(): Promise<void> {
-    const { clock } = this.#deps;
     const directories = new Set<string>();
-    for (const { files } of this.#entries) {
+    for (const { files } of this.#entries.values()) {
       for (const path of [files.ca, files.cert, files.key]) if (path !== null) directories.add(dirname(path));
     }
+    for (const [directory, watch] of this.#watches) {
+      if (directories.has(directory)) continue;
+      watch.close();
+      this.#watches.delete(directory);
+    }
     for (const directory of directories) {
-      const watch: DirectoryWatch = new DirectoryWatch(clock, () => {
+      if (this.#watches.has(directory)) continue;
+      const watch: DirectoryWatch = new DirectoryWatch(this.#deps.clock, () => {
         // The directory itself may be another one by now.
         void watch.attach(directory).then(() => this.#look());
       });
-      this.#watches.push(watch);
+      this.#watches.set(directory, watch);
       await watch.attach(directory);
     }
-    this.#renewTicketsLater();
   }
 
   #renewTicketsLater(): void {
@@ -139,7 +201,7 @@ export class CertificateStore {
         this.#again = false;
         const second = this.#second;
         this.#second = false;
-        for (const entry of this.#entries) await this.#reload(entry, second);
+        for (const entry of [...this.#entries.values()]) await this.#reload(entry, second);
       }
       this.#reading = null;
     })();
@@ -147,10 +209,12 @@ export class CertificateStore {
 
   async #reload(entry: Entry, second: boolean): Promise<void> {
     const { clock, log, broadcast } = this.#deps;
+    // Another config may have been taken over while its files were read.
+    const isOver = (): boolean => this.#closed || this.#entries.get(entry.files.id) !== entry;
     try {
       const material = await readCertificates(entry.files);
-      if (this.#closed) return;
-      if (sameMaterial(material, entry.loaded.material)) {
+      if (isOver()) return;
+      if (isDeepStrictEqual(material, entry.loaded.material)) {
         entry.told = null;
         return;
       }
@@ -168,7 +232,7 @@ export class CertificateStore {
         valid_until: until,
       });
     } catch (error) {
-      if (this.#closed || describeError(error) === entry.told) return;
+      if (isOver() || describeError(error) === entry.told) return;
       if (!second) return this.#lookAgain();
       entry.told = describeError(error);
       entry.failures++;
@@ -184,10 +248,6 @@ export class CertificateStore {
       this.#look();
     });
   }
-}
-
-function sameMaterial(a: TlsMaterial, b: TlsMaterial): boolean {
-  return a.ca === b.ca && a.cert === b.cert && a.key === b.key;
 }
 
 function fieldsOf({ id }: CertificateFiles, error: unknown): Record<string, string | undefined> {

@@ -16,8 +16,10 @@ type Listener = () => void;
 export class TlsMaterials {
   readonly #materials = new Map<string, TlsMaterial>();
   readonly #contexts = new Map<string, SecureContext>();
-  /** Grows with each change, by id: sessions of an earlier generation were verified by certificates that may count no more. */
+  /** Another with each change, by id: sessions of an earlier generation were verified by certificates that may count no more. */
   readonly #generations = new Map<string, number>();
+  /** Changes so far, of all ids: one that is dropped and comes again gets a generation that was never there. */
+  #changes = 0;
   readonly #listeners = new Map<string, Listener[]>();
   #ticketSecret: Uint8Array;
 
@@ -36,8 +38,15 @@ export class TlsMaterials {
     const { id } = material;
     this.#materials.set(id, material);
     this.#contexts.delete(id);
-    this.#generations.set(id, this.generation(id) + 1);
+    this.#generations.set(id, ++this.#changes);
     for (const listener of this.#listeners.get(id) ?? []) listener();
+  }
+
+  /** Nothing will ask for these any more; connections that were made with them stay. Listeners keep theirs as long as they live. */
+  drop(id: string): void {
+    this.#materials.delete(id);
+    this.#contexts.delete(id);
+    this.#generations.delete(id);
   }
 
   /** New keys for session tickets, in all threads. */

@@ -20,12 +20,18 @@ export function dial(target: Target, received: Received): Socket {
   }
 }
 
+/** How every answer in HTTP/1 begins (RFC 9112 section 4). */
+const HTTP1 = 'HTTP/';
+
 /** What an instance speaks that answers the HTTP/2 preface with something else; null when that cannot be told. */
 export function foreignAnswer(first: Buffer, length: number): string | null {
-  // A TLS alert (RFC 8446 sections 5.1 and 6), or an answer in HTTP/1.
+  // A TLS alert (RFC 8446 sections 5.1 and 6).
   if (length >= 3 && first[0] === 21 && first[1] === 3) return 'it speaks TLS: give the service "tls"';
-  if (length >= 5 && first.toString('latin1', 0, 5) === 'HTTP/') return 'it answers in HTTP/1, not in HTTP/2';
-  return null;
+  // No frame of a length that we allow begins with a letter: so a part of the word will do, and what a server that takes the preface for
+  // HTTP/0.9 says: a page and no status line (Python's http.server).
+  const text = first.toString('latin1', 0, Math.min(length, HTTP1.length));
+  const isHttp1 = text !== '' && (HTTP1.startsWith(text) || text.startsWith('<'));
+  return isHttp1 ? 'it answers in HTTP/1: give the service "protocol: http/1.1"' : null;
 }
 
 /** The `result` label of a failed connection attempt. */

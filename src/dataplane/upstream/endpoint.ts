@@ -163,6 +163,11 @@ export class Endpoint implements Candidate, Dialable, Judged, SessionKeeper {
       connection.drain();
       this.connectionDraining(connection);
     }
+    // What failed before says nothing about the new way.
+    if (this.#link !== 'backoff' || this.#connections.length > 0) return;
+    this.#stopRetry();
+    this.failures = 0;
+    this.#dial();
   }
 
   /** Its connection is one after attempts that had failed. */
@@ -516,6 +521,6 @@ function isLoadAware(settings: ServiceSettings): boolean {
 }
 
 /** What of the settings a connection cannot take over while it lasts. */
-function speech({ protocol, limits }: ServiceSettings): string {
-  return protocol === 'h2' ? protocol : `${protocol} ${limits.connectionsPerInstance}`;
+function speech({ protocol, limits, tls }: ServiceSettings): string {
+  return JSON.stringify([protocol, protocol === 'h2' ? null : limits.connectionsPerInstance, tls ?? null]);
 }

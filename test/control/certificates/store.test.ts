@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { type Clock, systemClock } from '../../../src/base/clock.ts';
@@ -26,11 +26,11 @@ async function follow(t: ExecutionContext<unknown>, first: Issued, clock: Clock 
   return { files, use, ...(await open(t, { id: 'inbound.tls', ca: null, ...files, minVersion: 'TLSv1.2' }, clock)) };
 }
 
-async function open(t: ExecutionContext<unknown>, files: CertificateFiles, clock: Clock = systemClock) {
+async function open(t: ExecutionContext<unknown>, files: CertificateFiles | null, clock: Clock = systemClock) {
   const messages: ToDataThread[] = [];
   const log = recordingLog();
   const broadcast = (message: ToDataThread): number => messages.push(message);
-  const store = await CertificateStore.open([files], { clock, log, broadcast });
+  const store = await CertificateStore.open(files === null ? [] : [files], { clock, log, broadcast });
   t.teardown(() => store.close());
   const certs = (): unknown[] => messages.map((message) => message.kind === 'tls_material' && message.material.cert);
   return { store, messages, log, certs };
@@ -129,3 +129,114 @@ testWith(
     t.regex(String(log.lines[0]?.fields.reason), /has expired/);
   },
 );
+
+/** What a service's `tls: { ca }` needs, in a file of a directory of its own. */
+function trusting(service: string, authority: Authority): CertificateFiles & { readonly ca: string } {
+  const ca = join(temporaryDirectory(), 'ca.pem');
+  copyFileSync(authority.ca, ca);
+  return { id: `services.${service}.tls`, ca, cert: null, key: null, minVersion: 'TLSv1.2' };
+}
+
+testWith(
+  'another config is taken over in steps: read, told to the data threads, and what is gone forgotten',
+  async (t) => {
+    const authority = new Authority();
+    const [old, next] = [trusting('old', authority), trusting('next', authority)];
+    const { store, messages } = await open(t, old);
+    const prepared = await store.prepare([next]);
+    t.deepEqual(messages, []);
+    t.is(store.material(next.id), undefined);
+    await store.use(prepared);
+    t.like(messages, { 0: { kind: 'tls_material', material: { id: next.id } }, length: 1 });
+    t.deepEqual(
+      store.start().materials.map(({ id }) => id),
+      [old.id, next.id],
+      'a data thread that starts in between can serve both',
+    );
+    await store.keepOnly([next]);
+    t.deepEqual(messages[1], { kind: 'tls_gone', id: old.id });
+    t.is(store.material(old.id), undefined);
+    t.deepEqual(
+      store.metrics().map(({ name }) => name),
+      [next.id],
+    );
+  },
+);
+
+testWith('a store that began with nothing follows what comes later, and rotates tickets as any other', async (t) => {
+  const authority = new Authority();
+  const clock = manualClock();
+  const { store, messages } = await open(t, null, clock);
+  const files = trusting('book', authority);
+  await store.use(await store.prepare([files]));
+  copyFileSync(new Authority('Another').ca, files.ca);
+  await eventually(() => {
+    clock.advance(5_000);
+    return store.metrics()[0]?.reloads === 1;
+  });
+  clock.advance(12 * 60 * 60 * 1_000);
+  t.deepEqual(
+    messages.map(({ kind }) => kind),
+    ['tls_material', 'tls_material', 'ticket_secret'],
+  );
+});
+
+testWith('every set of files that cannot be used is named, and nothing has changed', async (t) => {
+  const authority = new Authority();
+  const good = trusting('good', authority);
+  const { store, messages } = await open(t, good);
+  const missing = { ...good, id: 'services.a.tls', ca: '/no/such/ca.pem' };
+  const expired = { ...good, id: 'services.b.tls', ...authority.issue({ valid: PAST }) };
+  const error = await t.throwsAsync<AggregateError>(store.prepare([missing, expired, trusting('fine', authority)]));
+  const told = error?.errors.map(({ message }: Error) => message) ?? [];
+  t.is(told.length, 2);
+  t.regex(told[0] ?? '', /^services\.a\.tls\.ca: .* there is no such file/);
+  t.regex(told[1] ?? '', /^services\.b\.tls\.cert: .* has expired/);
+  t.deepEqual(messages, []);
+  t.deepEqual(
+    store.start().materials.map(({ id }) => id),
+    [good.id],
+  );
+});
+
+testWith('what is in use goes on when another config keeps it, though its files are gone by then', async (t) => {
+  const authority = new Authority();
+  const files = trusting('book', authority);
+  const { store, messages } = await open(t, files);
+  rmSync(files.ca);
+  await store.use(await store.prepare([files]));
+  await store.keepOnly([files]);
+  t.deepEqual(messages, []);
+  t.not(store.material(files.id), undefined);
+});
+
+testWith(
+  'other paths with the same content tell the data threads nothing; another content or version does',
+  async (t) => {
+    const authority = new Authority();
+    const { store, messages } = await open(t, trusting('book', authority));
+    const take = async (files: CertificateFiles): Promise<void> => store.use(await store.prepare([files]));
+    const moved = trusting('book', authority);
+    await take(moved);
+    t.deepEqual(messages, []);
+    await take({ ...moved, minVersion: 'TLSv1.3' });
+    await take(trusting('book', new Authority('Another')));
+    t.like(messages, { 0: { kind: 'tls_material', material: { minVersion: 'TLSv1.3' } }, length: 2 });
+  },
+);
+
+testWith('reloads leave nothing behind: files that no config names are followed no more', async (t) => {
+  const authority = new Authority();
+  const clock = manualClock();
+  const { store } = await open(t, null, clock);
+  const idle = clock.pending;
+  for (let n = 0; n < 20; n++) {
+    const config = [trusting('book', authority), trusting('shop', authority)];
+    await store.use(await store.prepare(config));
+    await store.keepOnly(config);
+    t.is(clock.pending, idle + 2, 'a watch for each directory');
+  }
+  await store.keepOnly([]);
+  t.is(clock.pending, idle);
+  t.deepEqual(store.start().materials, []);
+});

@@ -172,7 +172,7 @@ testWith(
       t,
       createTcpServer((socket) => socket.end('HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request')),
     );
-    t.regex(await failureOf(t, other, http1, null), /it answers in HTTP\/1, not in HTTP\/2/);
+    t.regex(await failureOf(t, other, http1, null), /it answers in HTTP\/1: give the service "protocol: http\/1.1"/);
   },
 );
 

@@ -15,6 +15,8 @@
     httpGet: { path: /live, port: telemetry }
   securityContext:
     runAsNonRoot: true
+    runAsUser: 1000
+    runAsGroup: 1000
     readOnlyRootFilesystem: true
     allowPrivilegeEscalation: false
     capabilities: { drop: [ALL] }

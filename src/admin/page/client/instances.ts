@@ -3,8 +3,8 @@ import { counted, latency, number, percent, rate } from './format.ts';
 import { stateMark, toneOf } from './pictures.ts';
 import { type InstanceState, natural, type ServiceState, shares } from './store.ts';
 
-/** The worst first: what needs a look must not stand on page 20. */
-const STATES = ['unhealthy', 'ejected', 'backoff', 'connecting', 'draining', 'ready'];
+/** The worst first, and what is left out by choice last: what needs a look must not stand on page 20. */
+const STATES = ['unhealthy', 'ejected', 'backoff', 'connecting', 'draining', 'ready', 'spare'];
 const PER_PAGE = 50;
 
 type Key = 'state' | 'address' | 'version' | 'rate' | 'failing' | 'p50' | 'p99' | 'inFlight' | 'steady';

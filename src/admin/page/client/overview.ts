@@ -2,7 +2,7 @@ import { el, setAttribute, setText } from './dom.ts';
 import { counted, number, rate } from './format.ts';
 import { type InstancesTable, shortTable } from './instances.ts';
 import { journalList } from './journal.ts';
-import { natural, type ServiceState, type Store } from './store.ts';
+import { natural, readiness, type ServiceState, type Store } from './store.ts';
 import { figures, origin } from './summary.ts';
 import type { View } from './view.ts';
 
@@ -100,9 +100,10 @@ export function overview(): View {
 function totalsOf(services: readonly ServiceState[]): string {
   if (services.length === 0) return '';
   const instances = services.flatMap((service) => service.instances);
-  const ready = instances.filter(({ state }) => state === 'ready').length;
+  const { up, used, spare } = readiness(instances);
+  const ready = `${number(up)} of ${counted(used, 'instance')} ready${spare > 0 ? `, ${number(spare)} spare` : ''}`;
   const perSecond = services.reduce((sum, service) => sum + (service.rate ?? 0), 0);
-  return `${counted(services.length, 'service')}, ${number(ready)} of ${counted(instances.length, 'instance')} ready, ${rate(perSecond)} requests/s`;
+  return `${counted(services.length, 'service')}, ${ready}, ${rate(perSecond)} requests/s`;
 }
 
 function card(name: string) {

@@ -50,9 +50,10 @@ export function shareBar(): { readonly element: HTMLElement; update(service: Ser
       const tone = toneOf(service);
       const shareOf = shares(service);
       const all = versions(service);
+      const used = service.instances.filter(({ state }) => state !== 'spare');
       const pieces =
-        service.instances.length <= 40
-          ? [...service.instances]
+        used.length <= 40
+          ? used
               .sort((a, b) => all.findIndex(has(a)) - all.findIndex(has(b)))
               .map((instance) => ({ share: shareOf(instance), tone: tone(instance.version), title: instance.address }))
           : all.map(({ version, share }) => ({ share, tone: tone(version), title: version }));
@@ -126,6 +127,7 @@ const SHAPES: Readonly<Record<string, string>> = {
   unhealthy: 'M2.3.9 6 4.6 9.7.9l1.4 1.4L7.4 6l3.7 3.7-1.4 1.4L6 7.4l-3.7 3.7L.9 9.7 4.6 6 .9 2.3Z',
   ejected: 'M1 1h10v10H1Zm2 4v2h6V5Z',
   draining: 'M4.5 1h3v5H11l-5 5.5L1 6h3.5Z',
+  spare: 'M2 5h8v2H2Z',
 };
 
 export interface StateMark {

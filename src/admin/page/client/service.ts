@@ -1,6 +1,6 @@
 import { el, setText } from './dom.ts';
 import { explainForm } from './explain.ts';
-import { counted, percent } from './format.ts';
+import { counted, number, percent } from './format.ts';
 import { fullTable } from './instances.ts';
 import { journalList } from './journal.ts';
 import { histogram, toneOf } from './pictures.ts';
@@ -97,11 +97,11 @@ function versionShares() {
         const bar = el('span', { class: 'bar', 'aria-hidden': 'true' }, el('i'));
         list.append(el('li', {}, el('b'), el('span', { class: 'muted' }), bar, el('span', { class: 'num' })));
       }
-      for (const [index, { version, instances, share }] of all.entries()) {
+      for (const [index, { version, instances, spare, share }] of all.entries()) {
         const [label, count, bar, part] = (list.children[index] as HTMLElement).children as unknown as HTMLElement[];
         if (!label || !count || !bar || !part) continue;
         setText(label, version === '' ? 'no version' : version);
-        setText(count, counted(instances, 'instance'));
+        setText(count, `${counted(instances, 'instance')}${spare > 0 ? `, ${number(spare)} spare` : ''}`);
         const fill = bar.firstElementChild as HTMLElement;
         fill.className = tone(version);
         fill.style.width = `${(share ?? 0) * 100}%`;

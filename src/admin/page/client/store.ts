@@ -153,15 +153,31 @@ export function shares({ instances }: ServiceState): (instance: InstanceState) =
   return ({ steady }) => (total < 0.001 ? null : steady / total);
 }
 
+/** How many are ready, of those that are used; spare ones are not connected to by choice, and are no trouble. */
+export function readiness(instances: readonly InstanceState[]): { up: number; used: number; spare: number } {
+  const of = (wanted: string): number => instances.filter(({ state }) => state === wanted).length;
+  const spare = of('spare');
+  return { up: of('ready'), used: instances.length - spare, spare };
+}
+
+interface VersionState {
+  readonly version: string;
+  /** Those that are used. */
+  instances: number;
+  spare: number;
+  share: number | null;
+}
+
 /** The versions there are, each with its share, in the order of their names; instances without a version come as `''`. */
-export function versions(service: ServiceState): { version: string; instances: number; share: number | null }[] {
+export function versions(service: ServiceState): VersionState[] {
   const shareOf = shares(service);
-  const all = new Map<string, { version: string; instances: number; share: number | null }>();
+  const all = new Map<string, VersionState>();
   for (const instance of service.instances) {
     const version = instance.version ?? '';
-    const entry = all.get(version) ?? { version, instances: 0, share: null };
+    const entry = all.get(version) ?? { version, instances: 0, spare: 0, share: null };
     const share = shareOf(instance);
-    entry.instances++;
+    if (instance.state === 'spare') entry.spare++;
+    else entry.instances++;
     if (share !== null) entry.share = (entry.share ?? 0) + share;
     all.set(version, entry);
   }

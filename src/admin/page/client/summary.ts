@@ -1,7 +1,7 @@
 import { el, setAttribute, setText } from './dom.ts';
 import { ago, latency, number, percent, rate } from './format.ts';
 import { shareBar, sparkline } from './pictures.ts';
-import type { ServiceState } from './store.ts';
+import { readiness, type ServiceState } from './store.ts';
 
 /** One figure with its name, and perhaps a picture. */
 function figure(label: string, picture: Element | null = null) {
@@ -40,9 +40,9 @@ export function figures(): { readonly element: HTMLElement; update(service: Serv
       p50.set(latency(tick?.p50 ?? null));
       p99.set(latency(tick?.p99 ?? null));
       inFlight.set(number(tick?.inFlight ?? 0), tick?.pending ? `${number(tick.pending)} waiting` : '');
-      const up = instances.filter(({ state }) => state === 'ready').length;
-      const tone = up === instances.length && up > 0 ? '' : up === 0 ? 'bad' : 'warn';
-      ready.set(number(up), `of ${number(instances.length)}`, tone);
+      const { up, used, spare } = readiness(instances);
+      const tone = up === used && up > 0 ? '' : up === 0 ? 'bad' : 'warn';
+      ready.set(number(up), `of ${number(used)}${spare > 0 ? `, ${number(spare)} spare` : ''}`, tone);
       requestLine.update(service.rates);
       errorLine.update(service.errorRates);
       bar.update(service);

@@ -17,7 +17,7 @@ export function probeTls(tls: UpstreamTls | null, material: (id: string) => TlsM
   let made: { readonly of: TlsMaterial; readonly context: SecureContext } | null = null;
   const context = (): SecureContext => {
     const now = material(tls.material);
-    if (now === undefined) throw new Error(`there are no certificates for ${tls.material} before the next start`);
+    if (now === undefined) throw new Error(`there are no certificates for ${tls.material}`);
     if (made?.of !== now) {
       const { createSecureContext } = process.getBuiltinModule('node:tls');
       made = { of: now, context: createSecureContext(contextOptions(now)) };
