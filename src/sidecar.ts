@@ -206,8 +206,10 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     }
   }
 
+  let isListening = false;
   function readiness(): Readiness {
     const reasons = services.missing();
+    if (!isListening) reasons.unshift('the data threads have not begun to listen');
     return { ready: reasons.length === 0, reasons };
   }
 
@@ -313,6 +315,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     const adminGrpc = await openAdminGrpc(config, { view, readiness, clock });
     if (adminGrpc !== null) servers.push(adminGrpc);
     const listen = await listening;
+    isListening = true;
     // Last: what cannot start must not have been found by anybody.
     registrations = startRegistrations(config.register, { clock, log, registries: config.registries });
     const registered = registrations;

@@ -48,6 +48,9 @@ const UPSTREAM = 1;
 /** Posts a message to the control plane; the memory in `transfer` goes with it. */
 type Post = (message: FromDataThread, transfer?: readonly ArrayBuffer[]) => void;
 
+/** After this long a thread has done what starting takes, in milliseconds. */
+const SETTLING = 1_000;
+
 /** All of one data thread: listeners on one side, services on the other, and what they share. */
 export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamContext {
   readonly flusher: Flusher;
@@ -75,6 +78,7 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
   readonly #clients: ClientLimits | undefined;
   #settingsForDiscovered: ServiceSettings | null;
   readonly #sweeper: NodeJS.Timeout;
+  readonly #settled: NodeJS.Timeout;
   /** Exchanges that wrote something in this turn, up to `#flushedCount`; not cut, as in `Flusher`. */
   readonly #flushed: (Exchange | null)[] = [];
   #flushedCount = 0;
@@ -105,6 +109,7 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
       for (const listener of this.#listeners) listener.sweep(now);
     }, SWEEP_INTERVAL);
     this.#sweeper.unref();
+    this.#settled = setTimeout(() => this.#idleMemory.sweep(), SETTLING).unref();
     for (const snapshot of start.services) this.#applyService(snapshot);
     for (const module of start.policyModules ?? []) void this.policies.load(module);
   }
@@ -360,6 +365,7 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
     for (const service of this.#services.values()) service.destroy(reason);
     this.deadlines.stop();
     clearInterval(this.#sweeper);
+    clearTimeout(this.#settled);
     // The ends of the last requests are recorded when their last octets leave.
     await new Promise((resolve) => setImmediate(resolve));
     this.#observing?.flush();

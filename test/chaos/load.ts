@@ -2,7 +2,8 @@ import * as grpc from '@grpc/grpc-js';
 import { connectEcho, type EchoClient, type Outcome } from '../support/echo_client.ts';
 
 /**
- * Unary calls that nobody may send twice, unary calls of a service with a retry policy, and streams of half a second.
+ * Unary calls that nobody may send twice, unary calls of a service with a retry policy, and streams of half a second: of the server's, of the
+ * client's and of both, in turn.
  */
 export const KINDS = ['unary', 'retried', 'stream'] as const;
 export type Kind = (typeof KINDS)[number];
@@ -11,7 +12,7 @@ export type Kind = (typeof KINDS)[number];
 const RATES: Readonly<Record<Kind, number>> = { unary: 25, retried: 25, stream: 8 };
 /** Of every call, in milliseconds. */
 export const DEADLINE = 2_000;
-const STREAM_REPLIES = 10;
+const STREAM_PIECES = 10;
 const STREAM_PAUSE = 50;
 
 /** One call and what became of it. Times in milliseconds of `performance.now()`. */
@@ -32,6 +33,7 @@ export class Load {
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #patient: boolean;
   #open = 0;
+  #streams = 0;
 
   /**
    * @param ordinary the clients wait for a connection, and send again what was certainly not processed, as they do by default; else every
@@ -74,11 +76,21 @@ export class Load {
     const client = this.#clients[kind];
     const options = { deadlineMs: DEADLINE, patient: this.#patient };
     if (kind !== 'stream') return client.unary('chaos', options);
-    const metadata = [
-      ['echo-replies', String(STREAM_REPLIES)],
-      ['echo-sleep-ms', String(STREAM_PAUSE)],
-    ] as const;
-    return client.serverStream('chaos', { ...options, metadata });
+    const pieces = Array.from({ length: STREAM_PIECES }, () => 'chaos');
+    switch (this.#streams++ % 3) {
+      case 0:
+        return client.serverStream('chaos', {
+          ...options,
+          metadata: [
+            ['echo-replies', String(STREAM_PIECES)],
+            ['echo-sleep-ms', String(STREAM_PAUSE)],
+          ],
+        });
+      case 1:
+        return client.clientStream(pieces, { ...options, metadata: [['echo-read-ms', String(STREAM_PAUSE)]] });
+      default:
+        return client.bidi(pieces, { ...options, metadata: [['echo-sleep-ms', String(STREAM_PAUSE)]] });
+    }
   }
 
   /** No further calls; resolves when the last one has ended. */

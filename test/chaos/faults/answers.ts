@@ -13,14 +13,14 @@ export const ANSWER_FAULTS: readonly Fault[] = [
     async inject(stage, random) {
       const instance = stage.instance(pick(stage.direct, random));
       const before = await instance.seen();
-      instance.order({ kind: 'fail', share: 1, status: 14 });
+      instance.order({ kind: 'fail', share: 1, status: 14, seed: random() * 2 ** 31 });
       return {
         hit: [instance.name],
         async seen() {
           const now = Object.entries(await instance.seen());
           return Object.fromEntries(now.map(([service, calls]) => [service, calls - (before[service] ?? 0)]));
         },
-        heal: async () => instance.order({ kind: 'fail', share: 0, status: 14 }),
+        heal: async () => instance.order({ kind: 'fail', share: 0, status: 14, seed: 0 }),
       };
     },
     broken: (observed) => [
@@ -35,8 +35,8 @@ export const ANSWER_FAULTS: readonly Fault[] = [
     lasts: 5_000,
     async inject(stage, random) {
       const instance = stage.instance(pick(stage.direct, random));
-      instance.order({ kind: 'fail', share: 0.3, status: 14 });
-      return { hit: [], heal: async () => instance.order({ kind: 'fail', share: 0, status: 14 }) };
+      instance.order({ kind: 'fail', share: 0.3, status: 14, seed: random() * 2 ** 31 });
+      return { hit: [], heal: async () => instance.order({ kind: 'fail', share: 0, status: 14, seed: 0 }) };
     },
     broken: (observed) => [...noneFails(observed, 'retried'), ...noRetryStorm(observed)],
   },
@@ -45,13 +45,13 @@ export const ANSWER_FAULTS: readonly Fault[] = [
     about: 'all instances fail every call with UNAVAILABLE',
     // What was saved up for retries has been earned by then.
     lasts: 10_000,
-    async inject(stage) {
+    async inject(stage, random) {
       const all = [...stage.instances.values()];
-      for (const instance of all) instance.order({ kind: 'fail', share: 1, status: 14 });
+      for (const instance of all) instance.order({ kind: 'fail', share: 1, status: 14, seed: random() * 2 ** 31 });
       return {
         hit: [],
         async heal() {
-          for (const instance of all) instance.order({ kind: 'fail', share: 0, status: 14 });
+          for (const instance of all) instance.order({ kind: 'fail', share: 0, status: 14, seed: 0 });
         },
       };
     },

@@ -49,22 +49,22 @@ export const PROCESS_FAULTS: readonly Fault[] = [
   },
   {
     name: 'half replaced',
-    about: 'two instances leave and two others join at once; those that left end gracefully',
+    about: 'three of five instances leave and three others join at once; those that left end gracefully',
     lasts: 1_500,
     async inject(stage) {
-      const [x, y] = ['x', 'y'].map(
+      const others = ['x', 'y', 'z'].map(
         (name) => new InstanceProcess(name, { host: '127.0.0.1', port: 0, namespace: null }),
       );
-      const others = [x as InstanceProcess, y as InstanceProcess];
+      const left = ['a', 'b', 'c'];
       await Promise.all(others.map((other) => other.start()));
-      await stage.register(new Map(others.map(({ name, address }) => [name, address])), ['a', 'b']);
-      await Promise.all(['a', 'b'].map((name) => stage.instance(name).drain()));
+      await stage.register(new Map(others.map(({ name, address }) => [name, address])), left);
+      await Promise.all(left.map((name) => stage.instance(name).drain()));
       return {
         hit: [],
         async heal() {
-          await Promise.all(['a', 'b'].map((name) => stage.instance(name).start()));
-          const back = new Map(['a', 'b'].map((name) => [name, stage.instance(name).address]));
-          await stage.register(back, ['x', 'y']);
+          await Promise.all(left.map((name) => stage.instance(name).start()));
+          const back = new Map(left.map((name) => [name, stage.instance(name).address]));
+          await stage.register(back, ['x', 'y', 'z']);
           await Promise.all(others.map((other) => other.drain()));
         },
       };

@@ -4,7 +4,7 @@ import { failures } from '../observed.ts';
 import { noRetriedFailsLater, noRetryStorm } from '../promises.ts';
 import type { Stage } from '../stage.ts';
 
-type Part = (stage: Stage, name: string) => Promise<Injected>;
+type Part = (stage: Stage, name: string, random: () => number) => Promise<Injected>;
 
 /** Faults of one instance that can be had beside each other. */
 const PARTS: readonly Part[] = [
@@ -23,9 +23,9 @@ const PARTS: readonly Part[] = [
     stage.instance(name).signal('SIGSTOP');
     return { hit: [name], heal: async () => stage.instance(name).signal('SIGCONT') };
   },
-  async (stage, name) => {
-    stage.instance(name).order({ kind: 'fail', share: 0.3, status: 14 });
-    return { hit: [], heal: async () => stage.instance(name).order({ kind: 'fail', share: 0, status: 14 }) };
+  async (stage, name, random) => {
+    stage.instance(name).order({ kind: 'fail', share: 0.3, status: 14, seed: random() * 2 ** 31 });
+    return { hit: [], heal: async () => stage.instance(name).order({ kind: 'fail', share: 0, status: 14, seed: 0 }) };
   },
   async (stage, name) => {
     stage.instance(name).order({ kind: 'goaway' });
@@ -58,7 +58,7 @@ export const TOGETHER: Fault = {
     const parts = shuffled(PARTS, random).slice(0, 3);
     const names = shuffled(stage.direct, random);
     const injected: Injected[] = [];
-    for (const [index, part] of parts.entries()) injected.push(await part(stage, names[index] as string));
+    for (const [index, part] of parts.entries()) injected.push(await part(stage, names[index] as string, random));
     return {
       hit: injected.flatMap(({ hit }) => hit),
       async heal() {
