@@ -21,7 +21,7 @@ const PROBES = {
 } as const satisfies Record<string, readonly [string, readonly string[]]>;
 
 /** Used where they are, and too large to be installed for a test or two. */
-const NOT_INSTALLED: readonly string[] = ['go', 'kubectl', 'systemd-analyze'];
+const NOT_INSTALLED: readonly string[] = ['systemd-analyze'];
 
 /** Whether a program that the tests do not bring along is on this machine. */
 export function present(program: keyof typeof PROBES): boolean {
