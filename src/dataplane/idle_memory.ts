@@ -3,8 +3,8 @@ const IDLE_SWEEPS = 4;
 
 /**
  * Gives memory back once when a thread that was busy has been idle for a while, and what starting took at the first sweep, unless there
- * are requests by then (a second after the start: `DataPlane`). Nothing else would: a heap is collected when it is allocated from, and an idle one is not. Whoever comes at that
- * very moment waits for 10 to 35 ms.
+ * are requests by then (a second after the start: `DataPlane`). Nothing else would: a heap is collected when it is allocated from, and an
+ * idle one is not. Whoever comes at that very moment waits for 10 to 35 ms.
  */
 export class IdleMemory {
   readonly #release: () => void;

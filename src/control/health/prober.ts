@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
+import { describeError } from '../../base/errors.ts';
 import type { HealthTiming } from '../../config/health_options.ts';
 import type { Probe, ProbeEvents, ProbeResult } from './probes/probe.ts';
 
@@ -93,7 +94,10 @@ export class Prober {
 
   async #look(): Promise<void> {
     this.#giveUp = new AbortController();
-    const result = await this.#probe.look(this.#giveUp.signal);
+    const result = await this.#probe.look(this.#giveUp.signal).catch(
+      // None should; and none may end the process.
+      (error: unknown): ProbeResult => ({ ok: false, reason: describeError(error) }),
+    );
     this.#giveUp = null;
     if (this.#closed) return;
     this.#looks++;

@@ -8,9 +8,8 @@ const PER_SECOND = 0.5;
 const MOST_SAVED = 10;
 
 /**
- * Keeps retries from becoming the load that they answer to: when everything fails, attempts stay below 1.2 times the requests once what
- * was saved up is spent. Each retry
- * costs one of what requests and time have saved up, and takes a place among those under way.
+ * Keeps retries from becoming the load that they answer to: when everything fails, attempts stay below 1.2 times the requests, once what was
+ * saved up is spent. Each retry costs one of what requests and time have saved up, and takes a place among those under way.
  */
 export class RetryBudget {
   #saved = MOST_SAVED;

@@ -235,16 +235,28 @@ test('an instance that changes its mind all the time is heard at once a few time
 test('a connection that is lost again and again is looked at at once a few times, and then when it is time', async (t) => {
   const server = await scripted({
     Check: (stream) => answer(stream, [SERVING]),
-    Watch: (stream) => answer(stream, [SERVING], null),
+    Watch: (stream) => answer(stream, [NOT_SERVING], null),
   });
-  const { probe, look, stirred } = open(server.port);
-  for (let lost = 1; lost <= 5; lost++) {
+  const { probe, look, stirred, told } = open(server.port);
+  const lose = async (): Promise<void> => {
+    const before = told.length;
     await look();
-    await look();
+    // That is told with the first word of Watch.
+    await eventually(() => told.length > before);
     server.cut();
-    await eventually(() => stirred() === lost && server.open() === 0);
+    await eventually(() => server.open() === 0);
+  };
+  for (let lost = 1; lost <= 5; lost++) {
+    await lose();
+    await eventually(() => stirred() === lost);
   }
+  await lose();
+  // A look whose time has come: nobody asked for it, and it gives one back.
+  await look();
   t.is(stirred(), 5);
+  await eventually(() => told.length === 7);
+  server.cut();
+  await eventually(() => stirred() === 6);
   probe.close();
   server.close();
 });

@@ -92,6 +92,23 @@ test('what is assumed well is confirmed by the first good look only', async (t) 
   prober.close();
 });
 
+test('a look that rejects is a bad one', async (t) => {
+  const clock = manualClock();
+  const told: (string | null)[] = [];
+  const prober = new Prober(
+    { interval: 1_000, rise: 1, fall: 1, initial: 'unknown', jitter: 0, firstAfter: 0 },
+    {
+      clock,
+      changed: (_, reason) => told.push(reason),
+      probe: () => answering(() => Promise.reject(new Error('broke'))),
+    },
+  );
+  clock.advance(0);
+  await eventually(() => clock.pending === 1);
+  t.deepEqual(told, ['broke']);
+  prober.close();
+});
+
 test('a note is told once', async (t) => {
   const { see, notes, prober } = setUp({ fall: 1, rise: 1 });
   await see({ ok: true, note: 'n' }, { ok: true, note: 'n' });

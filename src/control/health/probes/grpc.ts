@@ -8,7 +8,7 @@ const UNIMPLEMENTED = 12;
 const NOT_FOUND = 5;
 /** After so many looks an instance that had no `Watch` is asked for it again: it may have been replaced. */
 const LOOKS_WITHOUT = 20;
-/** So often an instance may say that it is well again, or lose its connection, and be heard at once; each look gives one back. */
+/** So often an instance may say that it is well again, or lose its connection, and be heard at once; each look at its time gives one back. */
 const MOST_AT_ONCE = 5;
 
 export interface GrpcCheck {
@@ -35,6 +35,8 @@ export class GrpcProbe implements Probe {
   #without = 0;
   #looking = false;
   #atOnce = MOST_AT_ONCE;
+  /** The next look is one that we asked for. */
+  #asked = false;
 
   constructor(check: GrpcCheck, route: ProbeRoute, events: ProbeEvents) {
     this.#check = check;
@@ -44,7 +46,9 @@ export class GrpcProbe implements Probe {
 
   async look(signal: AbortSignal): Promise<ProbeResult> {
     this.#looking = true;
-    this.#atOnce = Math.min(MOST_AT_ONCE, this.#atOnce + 1);
+    // Not for a look that a lost connection asked for: an instance that closes each would be looked at without a pause.
+    if (!this.#asked) this.#atOnce = Math.min(MOST_AT_ONCE, this.#atOnce + 1);
+    this.#asked = false;
     try {
       const messages = await loadHealthMessages();
       if (signal.aborted) return { ok: false, reason: 'given up' };
@@ -112,7 +116,9 @@ export class GrpcProbe implements Probe {
       if (isUnimplemented(end)) this.#without = LOOKS_WITHOUT;
       if (client !== this.#client || this.#looking) return;
       this.#hangUp();
-      if (last !== null && this.#mayAtOnce()) this.#events.stirred();
+      if (last === null || !this.#mayAtOnce()) return;
+      this.#asked = true;
+      this.#events.stirred();
     });
   }
 
