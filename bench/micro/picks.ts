@@ -1,6 +1,7 @@
 /** What a pick costs, for each policy and for services of very different sizes: it must not grow with the number of instances. */
 import { Load } from '../../src/dataplane/balancing/load.ts';
-import type { Candidate, Picker } from '../../src/dataplane/balancing/picker.ts';
+import { LoadTable } from '../../src/dataplane/balancing/load_table.ts';
+import type { LocalCandidate, Picker } from '../../src/dataplane/balancing/picker.ts';
 import { POLICIES } from '../../src/dataplane/balancing/policies.ts';
 import type { BalancePolicy } from '../../src/model/balancing.ts';
 import { keep, measure } from './measure.ts';
@@ -10,13 +11,13 @@ const WARM_UP = 200_000;
 const CONTEXT = { random: Math.random, now: () => 0 };
 
 /** Sorted by id, with weights that are not all alike. */
-function candidates(count: number): Candidate[] {
-  return Array.from({ length: count }, (_, index) => ({
-    id: `10.0.0.1:${String(10_000 + index)}`,
-    weight: 1 + (index % 3),
-    inFlight: index % 4,
-    load: new Load(),
-  }));
+function candidates(count: number): LocalCandidate[] {
+  const loads = new LoadTable();
+  return Array.from({ length: count }, (_, index) => {
+    const load = new Load(loads);
+    load.inFlight = index % 4;
+    return { id: `10.0.0.1:${String(10_000 + index)}`, weight: 1 + (index % 3), inFlight: index % 4, load };
+  });
 }
 
 const cases = (Object.keys(POLICIES) as BalancePolicy[]).flatMap((policy) =>

@@ -5,6 +5,7 @@
 
 import type { ServiceConfig } from '../../src/config/config.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import { LoadTable } from '../../src/dataplane/balancing/load_table.ts';
 import { ModulePolicies } from '../../src/dataplane/balancing/module_policies.ts';
 import type { RequestView } from '../../src/dataplane/routing/request_view.ts';
 import { TurnClock } from '../../src/dataplane/turn_clock.ts';
@@ -32,6 +33,7 @@ const context: UpstreamContext = {
   flusher: new Flusher(),
   leaving: new Set(),
   dials: new DialQueue(),
+  loads: new LoadTable(),
   clock: new TurnClock(() => {}),
   block: () => ({ view, base: 0 }),
   tls: null,

@@ -2,8 +2,9 @@ import type { Config } from '../config/config.ts';
 import type { Problem } from '../config/problem.ts';
 import { policyModulesOf } from '../control/policy_modules.ts';
 import { Load } from '../dataplane/balancing/load.ts';
+import { LoadTable } from '../dataplane/balancing/load_table.ts';
 import { ModulePolicies } from '../dataplane/balancing/module_policies.ts';
-import type { Candidate } from '../dataplane/balancing/picker.ts';
+import type { LocalCandidate } from '../dataplane/balancing/picker.ts';
 import type { ModulePath } from '../model/balancing.ts';
 
 /** Picks that are tried, over sets of different sizes. */
@@ -40,11 +41,12 @@ function tryOut(policies: ModulePolicies, path: ModulePath): void {
   }
 }
 
-function candidates(count: number): Candidate[] {
+function candidates(count: number): LocalCandidate[] {
+  const loads = new LoadTable();
   return Array.from({ length: count }, (_, index) => ({
     id: `127.0.0.1:${50_000 + index}`,
     weight: 1 + (index % 3),
     inFlight: index % 2,
-    load: new Load(),
+    load: new Load(loads),
   }));
 }

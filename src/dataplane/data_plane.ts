@@ -21,6 +21,7 @@ import type {
   ToDataThread,
 } from '../model/snapshot.ts';
 import type { SecureListen, TlsStart } from '../model/tls.ts';
+import { LoadTable } from './balancing/load_table.ts';
 import { ModulePolicies } from './balancing/module_policies.ts';
 import { explain } from './explain.ts';
 import type { Expiring, ForwardingContext } from './forwarding/context.ts';
@@ -57,6 +58,7 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
   readonly clock: TurnClock;
   readonly deadlines: TimerWheel<Expiring>;
   readonly dials = new DialQueue();
+  readonly loads = new LoadTable();
   readonly leaving = new Set<Endpoint>();
   readonly #idleMemory = new IdleMemory(releaseMemory);
   readonly router: Router;

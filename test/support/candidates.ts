@@ -1,16 +1,30 @@
 import { Load } from '../../src/dataplane/balancing/load.ts';
-import type { Candidate, Picker, PickerContext, PickerFactory } from '../../src/dataplane/balancing/picker.ts';
+import { LoadTable } from '../../src/dataplane/balancing/load_table.ts';
+import type { LocalCandidate, Picker, PickerContext, PickerFactory } from '../../src/dataplane/balancing/picker.ts';
 import { seeded } from './seeded.ts';
 
 /** An instance as a policy sees it, which the test may change. */
-export interface TestCandidate extends Candidate {
+export interface TestCandidate extends LocalCandidate {
   weight: number;
   inFlight: number;
-  readonly load: Load;
 }
 
+/** All test candidates can be compared with each other. */
+export const TEST_LOADS = new LoadTable();
+
 export function candidate(id: string, weight = 1): TestCandidate {
-  return { id, weight, inFlight: 0, load: new Load() };
+  const load = new Load(TEST_LOADS);
+  return {
+    id,
+    weight,
+    load,
+    get inFlight() {
+      return load.inFlight;
+    },
+    set inFlight(count) {
+      load.inFlight = count;
+    },
+  };
 }
 
 /** Named so that they are sorted: `i0000`, `i0001`, ... */

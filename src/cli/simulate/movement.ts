@@ -1,6 +1,7 @@
 import { mix } from '../../base/hash.ts';
 import { Load } from '../../dataplane/balancing/load.ts';
-import type { Candidate, PickerFactory } from '../../dataplane/balancing/picker.ts';
+import { LoadTable } from '../../dataplane/balancing/load_table.ts';
+import type { LocalCandidate, PickerFactory } from '../../dataplane/balancing/picker.ts';
 import { Connections } from './connections.ts';
 import type { FleetInstance } from './fleet.ts';
 
@@ -48,13 +49,18 @@ export function movementOf(
 
 function keysMoved(before: readonly FleetInstance[], after: readonly FleetInstance[], factory: PickerFactory): number {
   const context = { random: () => 0, now: () => 0 };
+  const loads = new LoadTable();
   const [old, now] = [before, after].map((fleet) => {
-    const picker = factory(fleet.map(idle), null, context);
+    const picker = factory(
+      fleet.map((instance) => idle(instance, loads)),
+      null,
+      context,
+    );
     return Array.from({ length: KEYS }, (_, key) => fleet[picker.pick(mix(key + 1))]?.address);
   }) as [string[], string[]];
   return old.reduce((moved, address, key) => (address === now[key] ? moved : moved + 1), 0) / KEYS;
 }
 
-function idle({ address, weight }: FleetInstance): Candidate {
-  return { id: address, weight, inFlight: 0, load: new Load() };
+function idle({ address, weight }: FleetInstance, loads: LoadTable): LocalCandidate {
+  return { id: address, weight, inFlight: 0, load: new Load(loads) };
 }

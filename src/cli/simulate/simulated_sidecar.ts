@@ -1,4 +1,5 @@
 import { Load } from '../../dataplane/balancing/load.ts';
+import { LoadTable } from '../../dataplane/balancing/load_table.ts';
 import type { PickerFactory } from '../../dataplane/balancing/picker.ts';
 import { needsOf } from '../../dataplane/balancing/policies.ts';
 import { type Judged, OutlierDetector } from '../../dataplane/upstream/outlier_detector.ts';
@@ -23,11 +24,10 @@ export class SimulatedInstance implements Member, Judged {
   readonly id: string;
   readonly weight: number;
   readonly record: FleetInstance;
-  readonly load = new Load();
+  readonly load: Load;
   readonly health = new PassiveHealth();
   readonly connected = true;
   usableSince = 0;
-  inFlight = 0;
   state = 'ready';
   readonly sidecar: SimulatedSidecar;
   /** Its index in the fleet. */
@@ -35,12 +35,17 @@ export class SimulatedInstance implements Member, Judged {
   /** Its number among all that any sidecar sees. */
   place = 0;
 
-  constructor(record: FleetInstance, index: number, sidecar: SimulatedSidecar) {
+  constructor(record: FleetInstance, index: number, sidecar: SimulatedSidecar, loads: LoadTable) {
+    this.load = new Load(loads);
     this.id = record.address;
     this.weight = record.weight;
     this.record = record;
     this.index = index;
     this.sidecar = sidecar;
+  }
+
+  get inFlight(): number {
+    return this.load.inFlight;
   }
 
   /** After its time out it gets one request at first, as in a sidecar that runs. */
@@ -86,7 +91,8 @@ export class SimulatedSidecar {
     this.world = world;
     const { exact = false, load = false } = needsOf(settings.balance);
     this.#watchesLoad = load;
-    this.#members = indices.map((index) => new SimulatedInstance(fleet[index] as FleetInstance, index, this));
+    const loads = new LoadTable();
+    this.#members = indices.map((index) => new SimulatedInstance(fleet[index] as FleetInstance, index, this, loads));
     this.#outliers = new OutlierDetector(settings.outlier, () => this.#members);
     const context = { random: () => world.random(), now: () => world.now(), zone: world.zone };
     this.subset = new Subset<SimulatedInstance>(null, { factory, exact }, context, () => settings);
@@ -102,7 +108,7 @@ export class SimulatedSidecar {
   begin(key: number): SimulatedInstance | null {
     const instance = this.subset.pick([], key);
     if (instance === null) return null;
-    instance.inFlight++;
+    instance.load.inFlight++;
     if (instance.health.probe === 'due') instance.health.probe = 'running';
     return instance;
   }
@@ -110,7 +116,7 @@ export class SimulatedSidecar {
   /** A call ended, after `latency` simulated milliseconds. */
   end(instance: SimulatedInstance, latency: number, failed: boolean): void {
     const now = this.world.now();
-    instance.inFlight--;
+    instance.load.inFlight--;
     if (this.#watchesLoad) instance.load.ended(latency, failed, now);
     const probe = instance.health.probe === 'running';
     if (probe) instance.health.probe = failed ? 'due' : 'none';

@@ -1,7 +1,8 @@
 /** Draws members by weight in O(1): Vose's alias method. */
 export class Alias {
-  readonly #share: Float64Array;
-  readonly #other: Uint32Array;
+  /** For each column two numbers, side by side: what share of it is its own, and whose the rest is. */
+  readonly #columns: Float64Array;
+  readonly #count: number;
 
   /** @param weights from 0 to 1, at least one of them 1: `shares` gives them */
   constructor(weights: Float64Array) {
@@ -10,8 +11,9 @@ export class Alias {
     let total = 0;
     for (let i = 0; i < count; i++) total += weights[i] as number;
     const left = weights.map((weight) => (weight * count) / total);
-    this.#share = new Float64Array(count).fill(1);
-    this.#other = new Uint32Array(count);
+    this.#count = count;
+    const columns = new Float64Array(2 * count).fill(1);
+    this.#columns = columns;
     const small = new Uint32Array(count);
     const large = new Uint32Array(count);
     let smalls = 0;
@@ -24,8 +26,8 @@ export class Alias {
     while (smalls > 0 && larges > 0) {
       const less = small[--smalls] as number;
       const more = large[larges - 1] as number;
-      this.#share[less] = left[less] as number;
-      this.#other[less] = more;
+      columns[2 * less] = left[less] as number;
+      columns[2 * less + 1] = more;
       left[more] = (left[more] as number) + (left[less] as number) - 1;
       if ((left[more] as number) < 1) small[smalls++] = large[--larges] as number;
     }
@@ -33,15 +35,15 @@ export class Alias {
     for (; smalls > 0; smalls--) {
       const rest = small[smalls - 1] as number;
       if (weights[rest] !== 0) continue;
-      this.#share[rest] = 0;
-      this.#other[rest] = heaviest;
+      columns[2 * rest] = 0;
+      columns[2 * rest + 1] = heaviest;
     }
   }
 
   /** @param random from 0 to 1, 1 excluded */
   draw(random: number): number {
-    const at = random * this.#share.length;
+    const at = random * this.#count;
     const column = at | 0;
-    return at - column < (this.#share[column] as number) ? column : (this.#other[column] as number);
+    return at - column < (this.#columns[2 * column] as number) ? column : (this.#columns[2 * column + 1] as number);
   }
 }

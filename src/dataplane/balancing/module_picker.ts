@@ -6,14 +6,14 @@ import type { RoundRobin } from './round_robin.ts';
 export class ModulePicker implements Picker {
   readonly spare: RoundRobin;
   readonly #count: number;
-  readonly #factory: PickerFactory;
+  readonly #factory: PickerFactory<Candidate>;
   readonly #failed: (kind: string, detail: string) => void;
   /** Null when it could not be made. */
   readonly #own: Picker | null;
 
   /** @param failed told of each fault: its kind, and what of it may be another each time */
   constructor(
-    factory: PickerFactory,
+    factory: PickerFactory<Candidate>,
     spare: RoundRobin,
     candidates: readonly Candidate[],
     previous: Picker | null,

@@ -1,7 +1,7 @@
 import { pathToFileURL } from 'node:url';
 import type { ModulePath, PolicyModule } from '../../model/balancing.ts';
 import { ModulePicker } from './module_picker.ts';
-import type { PickerFactory } from './picker.ts';
+import type { Candidate, PickerFactory } from './picker.ts';
 import { RoundRobin } from './round_robin.ts';
 
 /** What becomes of the modules. */
@@ -16,7 +16,7 @@ export interface ModuleEvents {
 
 interface Module {
   /** Null until it is loaded. */
-  factory: PickerFactory | null;
+  factory: PickerFactory<Candidate> | null;
   /** The one that was asked for last. */
   revision: number;
   /** Faults that have been told. */
@@ -40,7 +40,7 @@ export class ModulePolicies {
     const module = this.#module(path);
     if (revision <= module.revision) return;
     module.revision = revision;
-    let factory: PickerFactory | null = null;
+    let factory: PickerFactory<Candidate> | null = null;
     let problem = '';
     try {
       factory = await importPolicy(path, revision);
@@ -60,7 +60,7 @@ export class ModulePolicies {
   }
 
   /** Makes pickers by the module as it is at that moment; `fault` is called each time that round robin has to take over. */
-  factory(path: ModulePath, fault: () => void): PickerFactory {
+  factory(path: ModulePath, fault: () => void): PickerFactory<Candidate> {
     const module = this.#module(path);
     return (candidates, previous, context) => {
       const spare = new RoundRobin(candidates, previous instanceof ModulePicker ? previous.spare : previous, context);
@@ -90,11 +90,11 @@ export class ModulePolicies {
 }
 
 /** The policy that the module at `path` exports; rejects with an Error that says what is wrong with it. Node keeps every revision. */
-async function importPolicy(path: ModulePath, revision: number): Promise<PickerFactory> {
+async function importPolicy(path: ModulePath, revision: number): Promise<PickerFactory<Candidate>> {
   const url = pathToFileURL(path);
   url.searchParams.set('revision', String(revision));
   const exported = (await import(url.href)) as { readonly default?: unknown };
   const factory = exported.default;
   if (typeof factory !== 'function') throw new Error('it has no default export that is a function');
-  return factory as PickerFactory;
+  return factory as PickerFactory<Candidate>;
 }

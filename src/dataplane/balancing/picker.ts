@@ -1,4 +1,4 @@
-import type { LoadView } from './load.ts';
+import type { Load, LoadView } from './load.ts';
 
 /** All that a policy sees of an instance: what the registry says of it, and how it fares in this data thread, live. */
 export interface Candidate {
@@ -9,6 +9,11 @@ export interface Candidate {
   /** Requests of this data thread that it is serving now. */
   readonly inFlight: number;
   readonly load: LoadView;
+}
+
+/** What a policy of our own sees: also where in the table of the thread its figures lie, `inFlight` among them. */
+export interface LocalCandidate extends Candidate {
+  readonly load: Load;
 }
 
 /** What a policy may ask besides. */
@@ -34,8 +39,8 @@ export interface Picker {
 }
 
 /** Makes a picker for `candidates`, which are sorted by id and never empty; `previous` is the last one of the same service, if any. */
-export type PickerFactory = (
-  candidates: readonly Candidate[],
+export type PickerFactory<C extends Candidate = LocalCandidate> = (
+  candidates: readonly C[],
   previous: Picker | null,
   context: PickerContext,
 ) => Picker;

@@ -1,5 +1,7 @@
 import { Alias } from './alias.ts';
-import type { Candidate, Picker, PickerContext } from './picker.ts';
+import { failureShareAt, inFlightAt, latencyAt } from './load.ts';
+import type { LoadTable } from './load_table.ts';
+import type { LocalCandidate, Picker, PickerContext } from './picker.ts';
 import { areEqual, shares } from './weights.ts';
 
 /** How much an instance of which everything fails is to be feared: as if it served this many requests more. */
@@ -10,16 +12,21 @@ const UNKNOWN_FACTOR = 2;
 /**
  * The better of two instances drawn at random: nearly as good as asking all of them, and it costs the same for any number. What is
  * better, subclasses say. They are drawn by weight, which is what counts while nobody is busy; then it is load for its weight.
+ *
+ * It looks at no candidate, only at arrays: with thousands of them, each object would have to come from memory first.
  */
 abstract class TwoChoices implements Picker {
-  protected readonly candidates: readonly Candidate[];
+  readonly #table: LoadTable;
+  /** By candidate: its line in the table. */
+  readonly #lines: Int32Array;
   readonly #weights: Float64Array;
   readonly #context: PickerContext;
   /** Null when all weigh the same. */
   readonly #alias: Alias | null;
 
-  constructor(candidates: readonly Candidate[], context: PickerContext) {
-    this.candidates = candidates;
+  constructor(candidates: readonly LocalCandidate[], context: PickerContext) {
+    this.#table = (candidates[0] as LocalCandidate).load.table;
+    this.#lines = Int32Array.from(candidates, ({ load }) => load.line);
     this.#context = context;
     this.#weights = shares(candidates);
     this.#alias = areEqual(this.#weights) ? null : new Alias(this.#weights);
@@ -27,7 +34,8 @@ abstract class TwoChoices implements Picker {
 
   pick(): number {
     const context = this.#context;
-    const count = this.candidates.length;
+    const lines = this.#lines;
+    const count = lines.length;
     if (count === 1) return 0;
     const alias = this.#alias;
     let first: number;
@@ -40,35 +48,29 @@ abstract class TwoChoices implements Picker {
     } else {
       first = alias.draw(context.random());
       second = alias.draw(context.random());
+      // Two are better than one. Whoever has nearly all the weight is drawn again and again: it is taken.
+      if (first === second) second = alias.draw(context.random());
       if (first === second) return first;
     }
-    const a = this.candidates[first] as Candidate;
-    const b = this.candidates[second] as Candidate;
-    const busy = alias !== null && a.inFlight + b.inFlight > 0;
+    const { values } = this.#table;
+    const a = lines[first] as number;
+    const b = lines[second] as number;
+    const busy = alias !== null && inFlightAt(values, a) + inFlightAt(values, b) > 0;
     const weightOfA = busy ? (this.#weights[first] as number) : 1;
     const weightOfB = busy ? (this.#weights[second] as number) : 1;
-    return this.prefersSecond(a, b, weightOfA, weightOfB, context.now()) ? second : first;
+    const now = context.now();
+    return this.cost(values, b, a, now) * weightOfA < this.cost(values, a, b, now) * weightOfB ? second : first;
   }
 
-  /** Whether `b` is better than `a`, of which `weightOfA` and `weightOfB` say how much each can bear. */
-  protected abstract prefersSecond(
-    a: Candidate,
-    b: Candidate,
-    weightOfA: number,
-    weightOfB: number,
-    now: number,
-  ): boolean;
+  /** What another request would cost at the instance of line `of`, which is compared with that of line `other`. */
+  protected abstract cost(values: Float64Array, of: number, other: number, now: number): number;
 }
 
 /** The one with fewer requests under way for its weight. One that fails fast does not look idle: its failures count as requests. */
 export class LeastRequest extends TwoChoices {
-  protected prefersSecond(a: Candidate, b: Candidate, weightOfA: number, weightOfB: number, now: number): boolean {
-    return cost(b, now) / weightOfB < cost(a, now) / weightOfA;
+  protected cost(values: Float64Array, of: number, _other: number, now: number): number {
+    return inFlightAt(values, of) + 1 + FAILURE_PENALTY * failureShareAt(values, of, now);
   }
-}
-
-function cost({ inFlight, load }: Candidate, now: number): number {
-  return inFlight + 1 + FAILURE_PENALTY * load.failureShare(now);
 }
 
 /**
@@ -77,12 +79,14 @@ function cost({ inFlight, load }: Candidate, now: number): number {
  * request that lasts for hours must not keep it out.
  */
 export class PeakEwma extends TwoChoices {
-  protected prefersSecond(a: Candidate, b: Candidate, weightOfA: number, weightOfB: number, now: number): boolean {
-    let latencyOfA = a.load.latency(now);
-    let latencyOfB = b.load.latency(now);
-    if (latencyOfA === 0 && latencyOfB === 0) latencyOfA = latencyOfB = 1;
-    else if (latencyOfA === 0 && a.inFlight > 0) latencyOfA = latencyOfB * UNKNOWN_FACTOR;
-    else if (latencyOfB === 0 && b.inFlight > 0) latencyOfB = latencyOfA * UNKNOWN_FACTOR;
-    return (latencyOfB * (b.inFlight + 1)) / weightOfB < (latencyOfA * (a.inFlight + 1)) / weightOfA;
+  protected cost(values: Float64Array, of: number, other: number, now: number): number {
+    const busy = inFlightAt(values, of);
+    let latency = latencyAt(values, of, now);
+    if (latency === 0) {
+      const measure = latencyAt(values, other, now);
+      if (measure === 0) latency = 1;
+      else if (busy > 0) latency = measure * UNKNOWN_FACTOR;
+    }
+    return latency * (busy + 1);
   }
 }

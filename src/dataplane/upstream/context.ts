@@ -2,6 +2,7 @@ import type { TlsFailureReason } from '../../base/tls_failure.ts';
 import type { Flusher } from '../../http2/flusher.ts';
 import type { ProtocolErrorToken } from '../../http2/protocol_errors.ts';
 import type { Block, Range } from '../../model/counters.ts';
+import type { LoadTable } from '../balancing/load_table.ts';
 import type { ModulePolicies } from '../balancing/module_policies.ts';
 import type { TlsMaterials } from '../tls/materials.ts';
 import type { TurnClock } from '../turn_clock.ts';
@@ -13,6 +14,7 @@ export interface UpstreamContext {
   readonly flusher: Flusher;
   readonly dials: DialQueue;
   readonly clock: TurnClock;
+  readonly loads: LoadTable;
   /** The counters of a range in this thread. */
   block(range: Range): Block;
   /** The policies of the user's own. */

@@ -17,7 +17,7 @@ import type { Protocol, ServiceSettings } from '../../model/service.ts';
 import type { EndpointRecord } from '../../model/snapshot.ts';
 import type { UpstreamTls } from '../../model/tls.ts';
 import { Load } from '../balancing/load.ts';
-import type { Candidate } from '../balancing/picker.ts';
+import type { LocalCandidate } from '../balancing/picker.ts';
 import { needsOf } from '../balancing/policies.ts';
 import { ConcurrencyLimit } from './concurrency.ts';
 import type { UpstreamContext } from './context.ts';
@@ -66,7 +66,7 @@ type Link = 'connecting' | 'ready' | 'backoff' | 'draining' | 'unknown';
  * A connection that is lost within a second after it was ready counts as a failed attempt: to backoff, not to connecting. While it is
  * ready, it may be `unhealthy` (a check failed) or `ejected` (its answers failed): connected, but not picked.
  */
-export class Endpoint implements Candidate, Dialable, Judged, SessionKeeper {
+export class Endpoint implements LocalCandidate, Dialable, Judged, SessionKeeper {
   readonly id: string;
   readonly target: Target;
   record: EndpointRecord;
@@ -78,8 +78,10 @@ export class Endpoint implements Candidate, Dialable, Judged, SessionKeeper {
   readonly block: Block;
   versionBlock: Block;
   readonly health = new PassiveHealth();
-  readonly load = new Load();
+  readonly load: Load;
   tlsSession: TlsSession | null = null;
+  /** Policies see it in `load`. */
+  inFlight = 0;
   /** Since when it takes requests, on the turn clock: when it became ready, healthy or was let in again; 0 before. */
   usableSince = 0;
 
@@ -95,7 +97,6 @@ export class Endpoint implements Candidate, Dialable, Judged, SessionKeeper {
   #concurrency: ConcurrencyLimit;
   /** The policy looks at latency and failures. */
   #watchesLoad: boolean;
-  inFlight = 0;
   /** What `failures` was when the last connection became ready: it counts again if that did not last. */
   #failuresBefore = 0;
   /** No further connection beside those there are before this time, since the last one failed; and how often in a row. */
@@ -118,6 +119,7 @@ export class Endpoint implements Candidate, Dialable, Judged, SessionKeeper {
     this.versionBlock = versionBlock;
     this.#owner = owner;
     this.#context = context;
+    this.load = new Load(context.loads);
     this.#concurrency = new ConcurrencyLimit(owner.settings.limits.instanceConcurrency);
     this.#watchesLoad = isLoadAware(owner.settings);
     this.#speech = speech(owner.settings);
@@ -257,12 +259,12 @@ export class Endpoint implements Candidate, Dialable, Judged, SessionKeeper {
       this.health.probe = 'running';
       this.health.probedAt = this.#context.clock.now();
     }
-    this.inFlight++;
+    this.load.inFlight = ++this.inFlight;
     add(this.block, ENDPOINT.IN_FLIGHT, 1);
   }
 
   requestEnded(): void {
-    this.inFlight--;
+    this.load.inFlight = --this.inFlight;
     add(this.block, ENDPOINT.IN_FLIGHT, -1);
     if (this.#link === 'draining') this.#goneIfIdle();
     else if (this.inFlight + 1 >= this.#concurrency.limit && this.#link === 'ready') this.#owner.endpointFree(this);
@@ -475,6 +477,7 @@ export class Endpoint implements Candidate, Dialable, Judged, SessionKeeper {
   #goneIfIdle(): void {
     if (this.#gone || this.#connections.length > 0 || this.inFlight > 0) return;
     this.#gone = true;
+    this.load.release();
     this.#context.leaving.delete(this);
     if (this.#drainTimer !== null) clearTimeout(this.#drainTimer);
     this.#setLink('unknown');

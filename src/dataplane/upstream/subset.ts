@@ -1,11 +1,11 @@
 import type { SlowStart } from '../../model/resilience.ts';
 import type { ServiceSettings } from '../../model/service.ts';
-import type { Candidate, Picker, PickerContext, PickerFactory } from '../balancing/picker.ts';
+import type { LocalCandidate, Picker, PickerContext, PickerFactory } from '../balancing/picker.ts';
 import type { Endpoint } from './endpoint.ts';
 import { WaitQueue } from './wait_queue.ts';
 
 /** What a subset must know of an instance. */
-export interface Member extends Candidate {
+export interface Member extends LocalCandidate {
   readonly state: string;
   /** It has a connection: in a panic it is used, whatever is held against it. */
   readonly connected: boolean;

@@ -40,6 +40,14 @@ for (const hold of [0, 200]) {
   });
 }
 
+test('least_request: one that is swamped is compared with another even where it is drawn twice', (t) => {
+  const members = candidates(3, (index) => (index === 2 ? 2 : 1));
+  (members[2] as TestCandidate).inFlight = 1_000;
+  const counts = tally(leastRequest(members, null, new TestContext()), 3, 8_000);
+  // Half of the weight: drawn three times in a row in an eighth of the picks.
+  t.true((counts[2] as number) < 0.15 * 8_000, String(counts));
+});
+
 /** Serves with one instance that fails every request at once, while the others take 20 ms. */
 function withOneThatFails(policy: typeof leastRequest, seed: number): number {
   const members = candidates(10);

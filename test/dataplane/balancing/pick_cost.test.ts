@@ -1,22 +1,25 @@
 import test from 'ava';
-import type { LoadView } from '../../../src/dataplane/balancing/load.ts';
-import type { Candidate } from '../../../src/dataplane/balancing/picker.ts';
+import { Load } from '../../../src/dataplane/balancing/load.ts';
+import { LoadTable } from '../../../src/dataplane/balancing/load_table.ts';
+import type { LocalCandidate } from '../../../src/dataplane/balancing/picker.ts';
 import { POLICIES } from '../../../src/dataplane/balancing/policies.ts';
 import { BALANCE_POLICIES } from '../../../src/model/balancing.ts';
 import { seededKeys, TestContext } from '../../support/candidates.ts';
 
 const PICKS = 2_000;
-const NOTHING: LoadView = { latency: () => 10, failureShare: () => 0, reportedWeight: () => 0 };
 
-/** How often a pick looks at an instance, on the mean: what it costs, told without a clock. */
+/** How often a pick looks at an instance, or at a number in the table of loads, on the mean: what it costs, told without a clock. */
 function looksPerPick(name: keyof typeof POLICIES, count: number): number {
   let looks = 0;
   const seen = <T>(value: T): T => {
     looks++;
     return value;
   };
-  const members = Array.from({ length: count }, (_, index): Candidate => {
+  const loads = new LoadTable();
+  const members = Array.from({ length: count }, (_, index): LocalCandidate => {
     const id = `i${String(index).padStart(5, '0')}`;
+    const load = new Load(loads);
+    load.inFlight = index % 3;
     return {
       get id() {
         return seen(id);
@@ -25,15 +28,16 @@ function looksPerPick(name: keyof typeof POLICIES, count: number): number {
         return seen(1 + (index % 5));
       },
       get inFlight() {
-        return seen(index % 3);
+        return seen(load).inFlight;
       },
       get load() {
-        return seen(NOTHING);
+        return seen(load);
       },
     };
   });
   const picker = POLICIES[name](members, null, new TestContext());
   const keys = seededKeys(5);
+  loads.values = new Proxy(loads.values, { get: (values, at) => seen(Reflect.get(values, at)) });
   // The first one may have to look around.
   picker.pick(keys());
   looks = 0;

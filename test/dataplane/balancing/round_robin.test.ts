@@ -1,18 +1,18 @@
 import test from 'ava';
 import fc from 'fast-check';
-import type { Candidate, Picker } from '../../../src/dataplane/balancing/picker.ts';
+import type { LocalCandidate, Picker } from '../../../src/dataplane/balancing/picker.ts';
 import { POLICIES } from '../../../src/dataplane/balancing/policies.ts';
 import { candidate } from '../../support/candidates.ts';
 import { holds } from '../../support/wire_property.ts';
 
-const candidates = (ids: readonly string[]): Candidate[] => ids.toSorted().map((id) => candidate(id));
+const candidates = (ids: readonly string[]): LocalCandidate[] => ids.toSorted().map((id) => candidate(id));
 
 /** Picks over `ids` that go on where `previous` stood. */
 function turns(ids: readonly string[], previous: Picker | null = null, random: () => number = () => 0) {
   const sorted = candidates(ids);
   const picker = POLICIES.round_robin(sorted, previous, { random, now: () => 0 });
   const pick = (count: number): string[] =>
-    Array.from({ length: count }, () => (sorted[picker.pick(0)] as Candidate).id);
+    Array.from({ length: count }, () => (sorted[picker.pick(0)] as LocalCandidate).id);
   return { picker, pick };
 }
 
@@ -60,14 +60,16 @@ test('whatever the set does, it picks what a naive model picks', async (t) => {
       let picker: Picker | null = null;
       let last: string | null = null;
       for (const { members, picks } of changes) {
-        const sorted: Candidate[] = candidates(members.map((member) => `instance-${String(member).padStart(2, '0')}`));
+        const sorted: LocalCandidate[] = candidates(
+          members.map((member) => `instance-${String(member).padStart(2, '0')}`),
+        );
         picker = POLICIES.round_robin(sorted, picker, { random: () => start / 100, now: () => 0 });
         for (let i = 0; i < picks; i++) {
           // The model: the smallest id above the last one; else the smallest; at the very first, any.
-          const after = sorted.find(({ id }) => last !== null && id > last) ?? (sorted[0] as Candidate);
-          const expected: Candidate =
-            last === null ? (sorted[Math.floor((start / 100) * sorted.length)] as Candidate) : after;
-          const { id } = sorted[picker.pick(0)] as Candidate;
+          const after = sorted.find(({ id }) => last !== null && id > last) ?? (sorted[0] as LocalCandidate);
+          const expected: LocalCandidate =
+            last === null ? (sorted[Math.floor((start / 100) * sorted.length)] as LocalCandidate) : after;
+          const { id } = sorted[picker.pick(0)] as LocalCandidate;
           if (id !== expected.id) throw new Error(`picked ${id}, expected ${expected.id} after ${last}`);
           last = id;
         }
@@ -89,12 +91,12 @@ test('as long as the set only grows and shrinks elsewhere, nobody is picked twic
       let since: string[] = [];
       for (const toggle of toggles) {
         if (!others.delete(toggle)) others.add(toggle);
-        const sorted: Candidate[] = candidates([
+        const sorted: LocalCandidate[] = candidates([
           'A',
           ...[...others].map((other) => `b${String(other).padStart(2, '0')}`),
         ]);
         picker = POLICIES.round_robin(sorted, picker, { random: () => 0, now: () => 0 });
-        const { id } = sorted[picker.pick(0)] as Candidate;
+        const { id } = sorted[picker.pick(0)] as LocalCandidate;
         if (id === 'A') since = [];
         else if (since.includes(id)) throw new Error(`${id} twice in ${since} within one round`);
         else since.push(id);

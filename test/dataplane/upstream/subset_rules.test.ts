@@ -3,13 +3,13 @@ import { Load } from '../../../src/dataplane/balancing/load.ts';
 import { POLICIES } from '../../../src/dataplane/balancing/policies.ts';
 import { type Member, Subset, type SubsetRules } from '../../../src/dataplane/upstream/subset.ts';
 import type { BalancePolicy } from '../../../src/model/balancing.ts';
-import { TestContext } from '../../support/candidates.ts';
+import { TEST_LOADS, TestContext } from '../../support/candidates.ts';
 
 class Fake implements Member {
   readonly id: string;
   weight = 1;
-  inFlight = 0;
-  readonly load = new Load();
+  readonly load = new Load(TEST_LOADS);
+  readonly inFlight = 0;
   state = 'ready';
   connected = true;
   usableSince = 0;
