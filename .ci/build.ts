@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { build, type Metafile } from 'esbuild';
+import { type BuildOptions, build, type Metafile } from 'esbuild';
 import { assemblePage } from '../src/admin/page/assemble.ts';
 
 /**
@@ -25,18 +25,19 @@ const manifestIn = (directory: string): Manifest =>
 
 rmSync(DIST, { recursive: true, force: true });
 const external = Object.keys(manifestIn(ROOT).dependencies).filter((name) => !BUNDLED.includes(name));
-const { metafile } = await build({
+const options = {
   absWorkingDir: ROOT,
-  entryPoints: ['src/main.ts', 'src/dataplane/thread.ts'],
   outdir: DIST,
   outbase: 'src',
   bundle: true,
-  // What both threads need, and what commands load when they run, are files of their own.
-  splitting: true,
   format: 'esm',
   platform: 'node',
   target: 'node22.18',
   external,
+  // A third less to read. Names stay, and lines stay short: errors tell where they come from.
+  minifyWhitespace: true,
+  minifySyntax: true,
+  lineLimit: 160,
   sourcemap: true,
   metafile: true,
   logLevel: 'warning',
@@ -44,11 +45,15 @@ const { metafile } = await build({
   banner: {
     js: "import { createRequire as createRequireOfBundle } from 'node:module';\nconst require = createRequireOfBundle(import.meta.url);",
   },
-});
+} as const satisfies BuildOptions;
+// What commands load when they run are files of their own.
+const program = await build({ ...options, entryPoints: ['src/main.ts'], splitting: true });
+// The data thread is one file, even if the main thread has some of it, too: it loads its code while the main thread does, and each file takes its time.
+const thread = await build({ ...options, entryPoints: ['src/dataplane/thread.ts'] });
 chmodSync(join(DIST, 'main.js'), 0o755);
 // The compiled program serves the page as one file that is ready.
 writeFileSync(join(DIST, 'index.html'), await assemblePage());
-writeFileSync(join(DIST, 'THIRD_PARTY_LICENSES.txt'), licensesOf(metafile));
+writeFileSync(join(DIST, 'THIRD_PARTY_LICENSES.txt'), licensesOf([program.metafile, thread.metafile]));
 
 // A first start, with an app that ends at once: Node keeps what it compiles, and the next start is spared it.
 const ports = ['--listen', '--admin', '--telemetry'].flatMap((flag) => [flag, '127.0.0.1:0']);
@@ -64,9 +69,9 @@ const first = spawnSync(
 if (first.status !== 0) throw new Error(`the program does not start: ${first.stderr}`);
 
 /** The licences of the packages whose code went in: that they are told along with it is what they ask for. */
-function licensesOf({ inputs }: Metafile): string {
+function licensesOf(metafiles: readonly Metafile[]): string {
   const packages = new Set<string>();
-  for (const path of Object.keys(inputs)) {
+  for (const path of metafiles.flatMap(({ inputs }) => Object.keys(inputs))) {
     const found = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1];
     if (found !== undefined) packages.add(join(ROOT, found));
   }

@@ -1,9 +1,8 @@
-import { promisify } from 'node:util';
-import { constants, gzip } from 'node:zlib';
 import type { Log } from '../base/log.ts';
 import type { Exposition } from '../observe/exposition.ts';
 import { acceptsGzip } from './accept_encoding.ts';
 import type { Readiness } from './admin_view.ts';
+import { compress } from './compress.ts';
 import { type HttpServer, startHttpServer } from './http_server.ts';
 import { type AdminRequest, type Answer, json, type Route, text } from './router.ts';
 
@@ -45,8 +44,6 @@ export function startTelemetryServer({
   return startHttpServer({ key: 'telemetry', listen, reusePort, routes, guarded: false, log });
 }
 
-const compress = promisify(gzip);
-
 /** Whether `Accept` (RFC 9110 section 12.5.1) names OpenMetrics, and nothing of Prometheus' text with a greater weight. */
 function prefersOpenMetrics(accept: string): boolean {
   const weightOf = (type: string): number => {
@@ -59,12 +56,15 @@ function prefersOpenMetrics(accept: string): boolean {
   return weight > 0 && weight >= weightOf('text/plain');
 }
 
-/** The text shrinks to a tenth; the fastest level, on a thread of its own. */
+/** zlib's Z_BEST_SPEED. */
+const FASTEST = 1;
+
+/** The text shrinks to a tenth. */
 async function scrape(metrics: Exposition, request: AdminRequest): Promise<Answer> {
   const format = prefersOpenMetrics(String(request.headers.accept ?? '')) ? metrics.openMetrics : metrics;
   const body = await format.text();
   const plain: Answer = { status: 200, type: format.contentType, body, headers: { vary: 'accept, accept-encoding' } };
   if (!acceptsGzip(request.headers['accept-encoding'])) return plain;
-  const packed = await compress(body, { level: constants.Z_BEST_SPEED });
+  const packed = await compress(body, FASTEST);
   return { ...plain, body: packed, headers: { ...plain.headers, 'content-encoding': 'gzip' } };
 }

@@ -9,7 +9,7 @@ import type { EarlyThread } from '../control/data_thread.ts';
 import { createLog } from '../observe/log.ts';
 import { type Sidecar, startSidecar } from '../sidecar.ts';
 import { type Output, problemsText } from './check_print.ts';
-import { startWrappedApp, type WrappedApp } from './wrapped_app.ts';
+import type { WrappedApp } from './wrapped_app.ts';
 
 /** How long the start-up print waits for the registries, in milliseconds; the sidecar serves meanwhile. */
 const FIRST_LOOK = 2_000;
@@ -83,6 +83,7 @@ export async function runSidecar(
   print(addressText(sidecar, version));
 
   if (command !== null && !stopping.signal.aborted) {
+    const { startWrappedApp } = await import('./wrapped_app.ts');
     app = startWrappedApp(command, { clock: systemClock, log, error: output.err });
     void app.ended.then(() => stopping.abort());
   }

@@ -11,6 +11,9 @@ import {
   SHARE,
 } from './scalars.ts';
 
+// Before the first schema is made. A config is read once: functions made for it would cost a start more than they save.
+z.config({ jitless: true });
+
 /*
  * The kinds of values that config keys have. The `error` of a schema is what the key expects, as it stands after "expected":
  * the message adds what was found.

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
 import { describeError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
@@ -39,7 +38,8 @@ export interface ViewersOptions {
 /** Those who listen to `GET /events`. Counters are read, and anything is kept, only while there are some. */
 export class Viewers {
   readonly #options: ViewersOptions;
-  readonly #process = randomUUID();
+  /** Tells this process from the one before it; made when somebody asks, since it takes a start some milliseconds. */
+  #process: string | null = null;
   readonly #viewers = new Set<Viewer>();
   #sampler: Sampler | null = null;
   #cancelTick: (() => void) | null = null;
@@ -127,6 +127,7 @@ export class Viewers {
   #greet(viewer: Viewer): void {
     const { view, version, can } = this.#options;
     viewer.missed = 0;
+    this.#process ??= crypto.randomUUID();
     const hello: Hello = { process: this.#process, version, at: view.now(), can: can(), bounds: LATENCY_BOUNDS };
     const journal = view.journal?.entries().map(shown) ?? [];
     const look = this.#sampler?.whole();

@@ -1,12 +1,8 @@
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
 import { acceptsGzip } from '../accept_encoding.ts';
+import { compress } from '../compress.ts';
 import type { AdminRequest, Answer } from '../router.ts';
-
-const compress = promisify(gzip);
 
 /** The page, whole in one answer. */
 let page: Promise<{ readonly plain: Answer; readonly packed: Answer }> | null = null;
@@ -47,6 +43,8 @@ async function source(): Promise<string> {
  * become markup (Trusted Types without a policy).
  */
 function policyFor(html: string): string {
+  // Loaded by the first who opens the page: a start does not wait for it.
+  const { createHash } = process.getBuiltinModule('node:crypto');
   const hash = (element: string): string => {
     const [, text = ''] = new RegExp(`<${element}[^>]*>(.*?)</${element}>`, 's').exec(html) ?? [];
     return `'sha256-${createHash('sha256').update(text).digest('base64')}'`;

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../base/clock.ts';
@@ -59,7 +58,7 @@ export class CertificateStore {
   readonly #entries = new Map<string, Entry>();
   /** By directory. */
   readonly #watches = new Map<string, DirectoryWatch>();
-  #ticketSecret: Buffer = randomBytes(TICKET_SECRET);
+  #ticketSecret: Buffer = ticketSecret();
   #cancelTickets: () => void = () => {};
   #cancelSecondLook: (() => void) | null = null;
   #reading: Promise<void> | null = null;
@@ -186,7 +185,7 @@ export class CertificateStore {
 
   #renewTicketsLater(): void {
     this.#cancelTickets = this.#deps.clock.after(TICKET_LIFE, () => {
-      this.#ticketSecret = randomBytes(TICKET_SECRET);
+      this.#ticketSecret = ticketSecret();
       this.#deps.broadcast({ kind: 'ticket_secret', secret: this.#ticketSecret });
       this.#renewTicketsLater();
     });
@@ -253,4 +252,9 @@ export class CertificateStore {
 function fieldsOf({ id }: CertificateFiles, error: unknown): Record<string, string | undefined> {
   const hint = error instanceof OutriggerError ? (error.hint ?? undefined) : undefined;
   return { tls: id, reason: describeError(error), hint };
+}
+
+function ticketSecret(): Buffer {
+  // Only who speaks TLS needs it, and it takes a start some milliseconds.
+  return process.getBuiltinModule('node:crypto').randomBytes(TICKET_SECRET);
 }

@@ -81,12 +81,15 @@ function buildTables(): void {
   const halves = new Int32Array(STATES * 16);
   for (let state = 0; state < STATES; state++)
     for (let bits = 0; bits < 16; bits++) halves[(state << 4) | bits] = halfStep(children, state, bits);
-  for (let state = 0; state < STATES; state++)
-    for (let octet = 0; octet < 256; octet++) {
-      const upper = halves[(state << 4) | (octet >> 4)] as number;
-      const lower = upper < 0 ? -1 : (halves[((upper & 0xff) << 4) | (octet & 0xf)] as number);
-      STEPS[(state << 8) | octet] = lower < 0 ? -1 : join(upper, lower);
-    }
+  STEPS.fill(-1);
+  for (let at = 0; at < halves.length; at++) {
+    const upper = halves[at] as number;
+    if (upper < 0) continue;
+    const lowers = (upper & 0xff) << 4;
+    // Hardly ever has the first half completed a symbol, and then the octet's step is that of the second: each start of the program waits for this.
+    if (upper >> 24 === 0) STEPS.set(halves.subarray(lowers, lowers + 16), at << 4);
+    else for (let bits = 0; bits < 16; bits++) STEPS[(at << 4) | bits] = join(upper, halves[lowers | bits] as number);
+  }
   for (let node = 0, depth = 0; depth < 8; depth++) {
     MAY_END[node] = 1;
     node = children[2 * node + 1] as number;
@@ -124,8 +127,9 @@ function halfStep(children: Int32Array, state: number, bits: number): number {
   return symbol | node;
 }
 
+/** The step of two halves, of which the first has completed a symbol. */
 function join(upper: number, lower: number): number {
-  if (upper >> 24 === 0) return lower;
+  if (lower < 0) return -1;
   const second = ((lower >> 8) & 0xff) << 16;
   return (((upper >> 24) + (lower >> 24)) << 24) | second | (upper & 0xff00) | (lower & 0xff);
 }
