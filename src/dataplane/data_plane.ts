@@ -34,6 +34,7 @@ import { Observer } from './observe/observer.ts';
 import { Router, type ServiceDirectory } from './routing/router.ts';
 import { TlsMaterials } from './tls/materials.ts';
 import { TurnClock } from './turn_clock.ts';
+import { sleepBriefly, TurnPace } from './turn_pace.ts';
 import type { UpstreamContext } from './upstream/context.ts';
 import { DialQueue } from './upstream/dial_queue.ts';
 import type { Endpoint } from './upstream/endpoint.ts';
@@ -61,6 +62,7 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
   readonly loads = new LoadTable();
   readonly leaving = new Set<Endpoint>();
   readonly #idleMemory = new IdleMemory(releaseMemory);
+  readonly #pace = new TurnPace(sleepBriefly);
   readonly router: Router;
   readonly threadBlock: Block;
   readonly tls: TlsMaterials;
@@ -94,7 +96,7 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
     this.zone = start.zone ?? null;
     this.tls = new TlsMaterials(start.tls ?? NO_TLS);
     this.threadBlock = this.block(THREAD_RANGE);
-    this.flusher = new Flusher(() => this.#endTurn());
+    this.flusher = new Flusher((frames, alone) => this.#endTurn(frames, alone));
     this.clock = new TurnClock(() => this.flusher.wake());
     this.deadlines = new TimerWheel<Expiring>({
       tickMs: DEADLINE_TICK,
@@ -337,20 +339,24 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
     add(this.threadBlock, THREAD.PROTOCOL_ERRORS + side * THREAD.PROTOCOL_ERROR_TOKENS + slot, 1);
   }
 
-  #endTurn(): void {
-    const flushed = this.#flushed;
-    if (this.#flushedCount > 0) {
-      this.#idleMemory.touched();
-      this.clock.endTurn();
-      const now = this.clock.now();
-      for (let i = 0; i < this.#flushedCount; i++) {
-        const exchange = flushed[i] as Exchange;
-        flushed[i] = null;
-        exchange.flushed(now);
-      }
-      this.#flushedCount = 0;
-    }
+  #endTurn(frames: number, alone: boolean): void {
+    const now = performance.now();
+    if (this.#flushedCount > 0) this.#handedOver(now);
     this.clock.endTurn();
+    this.#pace.endTurn(now, frames, alone);
+  }
+
+  /** Everything that was written in this turn left at `now`. */
+  #handedOver(now: number): void {
+    this.#idleMemory.touched();
+    const flushed = this.#flushed;
+    for (let i = 0; i < this.#flushedCount; i++) {
+      const exchange = flushed[i] as Exchange;
+      flushed[i] = null;
+      exchange.flushed(now);
+      if (exchange.finishedAt === now) this.#pace.ended(now - exchange.arrivedAt);
+    }
+    this.#flushedCount = 0;
   }
 
   /** Stops accepting, says GOAWAY, lets requests finish for `graceMs`, then closes everything. */

@@ -117,13 +117,12 @@ export class Connection {
   /** Feeds the first `length` octets of `chunk`; for a protocol sniffer that has read them, and for sockets that read into one buffer. */
   receive(chunk: Buffer, length: number = chunk.length): void {
     if (this.failed) return;
-    this.#flusher.received();
     let from = 0;
     while (this.#prefaceAt < PREFACE.length && from < length) {
       if (chunk[from++] !== PREFACE[this.#prefaceAt++]) return this.fail(ERROR.PROTOCOL_ERROR, 'preface_bad');
     }
     this.receiver.nextChunk();
-    if (from < length) this.#reader.read(chunk, from, length);
+    this.#flusher.received(from < length ? this.#reader.read(chunk, from, length) : 0);
   }
 
   // Streams, for the owner

@@ -25,25 +25,27 @@ export class Flusher {
   #soon = false;
   /** Reads since the last flush. */
   #reads = 0;
+  #frames = 0;
   #lonelyTurns = 0;
   #dense = 0;
   #flushedAt = 0;
   readonly #run = (): void => this.#flushAll();
-  readonly #endTurn: () => void;
+  readonly #endTurn: (frames: number, alone: boolean) => void;
   readonly #now: () => number;
 
   /**
-   * `endTurn` is called after every flush: when it runs, what was sent in this turn has been handed to the kernel. Only tests give
-   * another clock, of milliseconds.
+   * `endTurn` is called after every flush: when it runs, what was sent in this turn has been handed to the kernel. `frames`: that were read
+   * since the last. `alone`: the flush was at the end of a read, others may follow in this turn. Only tests give another clock, of milliseconds.
    */
-  constructor(endTurn: () => void = () => {}, now = () => performance.now()) {
+  constructor(endTurn: (frames: number, alone: boolean) => void = () => {}, now = () => performance.now()) {
     this.#endTurn = endTurn;
     this.#now = now;
   }
 
-  /** A socket has been read. */
-  received(): void {
+  /** A socket has been read, and there were so many frames in it. */
+  received(frames: number): void {
     this.#reads++;
+    this.#frames += frames;
   }
 
   mark(sender: Sender): void {
@@ -69,7 +71,8 @@ export class Flusher {
     }
     this.#count = 0;
     this.#scheduled = false;
-    this.#endTurn();
+    this.#endTurn(this.#frames, this.#soon);
+    this.#frames = 0;
     if (this.#soon) this.#lookForLoad();
     else this.#lookForQuiet();
     this.#reads = 0;

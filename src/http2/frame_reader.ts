@@ -41,20 +41,25 @@ export class FrameReader {
     return this.#have > 0 ? this.#torn : 0;
   }
 
-  /** Reads the octets of `chunk` from `from` up to `end`. */
-  read(chunk: Buffer, from: number, end: number = chunk.length): void {
+  /** Reads the octets of `chunk` from `from` up to `end`; gives about how many frames there were. */
+  read(chunk: Buffer, from: number, end: number = chunk.length): number {
+    let frames = 0;
     const sink = this.#sink;
     let at = from;
     while (!sink.closed) {
       if (this.#inData) {
         at = this.#readData(chunk, at, end);
-        if (this.#inData) return;
+        frames++;
+        if (this.#inData) break;
         continue;
       }
       if (this.#have === 0 && end - at >= FRAME_HEADER_SIZE) {
         const length = readUint24(chunk, at);
         const type = chunk[at + 3] as number;
-        if (length > this.#maxFrameSize) return sink.frameError('frame_too_large');
+        if (length > this.#maxFrameSize) {
+          sink.frameError('frame_too_large');
+          break;
+        }
         if (type === FRAME.DATA) {
           this.#beginData(chunk, at, length);
           at += FRAME_HEADER_SIZE;
@@ -65,12 +70,14 @@ export class FrameReader {
           const streamId = readUint31(chunk, at + 5);
           sink.frame(type, chunk[at + 4] as number, streamId, chunk, at + FRAME_HEADER_SIZE, next);
           at = next;
+          frames++;
           continue;
         }
       }
-      if (at === end) return;
+      if (at === end) break;
       at = this.#collect(chunk, at, end);
     }
+    return frames;
   }
 
   #beginData(buf: Buffer, at: number, length: number): void {

@@ -70,7 +70,7 @@ function quiet() {
   );
   const each = sender(socket, flusher);
   const read = (): void => {
-    flusher.received();
+    flusher.received(1);
     each.ping(false, PING, 0);
   };
   /** How many writes there have been when a read is over, and what follows from it by itself. */
@@ -161,6 +161,23 @@ test('the end of the turn is told once, after everything has been handed to the 
   flusher.wake();
   await turn();
   t.deepEqual(seen, [[34], [34]]);
+});
+
+test('with the end of a turn comes how many frames were read in it, and whether it was only that of a read', async (t) => {
+  const told: [number, boolean][] = [];
+  const flusher: Flusher = new Flusher((frames, alone) => told.push([frames, alone]));
+  flusher.received(3);
+  flusher.received(4);
+  flusher.wake();
+  await turn();
+  t.deepEqual(told, [[7, false]]);
+  // As long as it takes to be sure that turns have one read each.
+  for (let i = 0; i < 40; i++) {
+    flusher.received(2);
+    flusher.wake();
+    await turn();
+  }
+  t.deepEqual(told.slice(1), [...Array<unknown>(32).fill([2, false]), ...Array<unknown>(8).fill([2, true])]);
 });
 
 test('what a flush makes dirty is flushed in the same turn', async (t) => {

@@ -114,6 +114,16 @@ test('empty chunks change nothing', (t) => {
   t.deepEqual(read([Buffer.alloc(0), ...cutAt(STREAM, [20, 20, 27, 27]), Buffer.alloc(0)]), LINES);
 });
 
+test('it tells how many frames there were, of DATA also the parts', (t) => {
+  const reader = new FrameReader(new Transcript(), MAX_FRAME_SIZE);
+  const some = Buffer.concat([ping('12345678'), data(1, 'some content'), data(1, ''), settings()]);
+  t.is(reader.read(some, 0), 4);
+  const cut = data(1, 'some content');
+  t.is(reader.read(cut, 0, 15), 1);
+  t.is(reader.read(cut, 15), 1);
+  t.is(reader.read(Buffer.alloc(0), 0), 0);
+});
+
 test('reading begins at the offset that is given', (t) => {
   const transcript = new Transcript();
   new FrameReader(transcript, MAX_FRAME_SIZE).read(Buffer.concat([Buffer.from('before'), STREAM]), 6);
