@@ -1,4 +1,5 @@
-import type { Candidate } from './picker.ts';
+import { inFlightAt, Loads } from './load.ts';
+import type { LocalCandidate } from './picker.ts';
 
 /** An instance may have this many times its share of the requests under way before a key goes to its next choice. */
 const BOUND = 1.25;
@@ -10,7 +11,7 @@ const LEAST_BOUND = 8;
  * mean over its set is taken anew after as many picks as there are members, so that it costs O(1) each.
  */
 export class BoundedLoad {
-  readonly #candidates: readonly Candidate[];
+  readonly #loads: Loads;
   /** By member, its share of the set's weight times the number of members. */
   readonly #share: Float64Array;
   #left = 0;
@@ -18,29 +19,32 @@ export class BoundedLoad {
   #since = 0;
 
   /** @param weights from 0 to 1, and not all 0: `shares` gives them */
-  constructor(candidates: readonly Candidate[], weights: Float64Array) {
-    this.#candidates = candidates;
+  constructor(candidates: readonly LocalCandidate[], weights: Float64Array) {
+    this.#loads = new Loads(candidates);
     let total = 0;
     for (let i = 0; i < weights.length; i++) total += weights[i] as number;
-    this.#share = weights.map((weight) => (weight * weights.length) / total);
+    this.#share = new Float64Array(weights.length);
+    for (let i = 0; i < weights.length; i++) this.#share[i] = ((weights[i] as number) * weights.length) / total;
   }
 
   /** One more request is about to be placed. */
   count(): void {
     this.#since++;
     if (this.#left-- > 0) return;
+    const { table, lines } = this.#loads;
     let sum = 0;
-    for (let i = 0; i < this.#candidates.length; i++) sum += (this.#candidates[i] as Candidate).inFlight;
-    this.#mean = sum / this.#candidates.length;
-    this.#left = this.#candidates.length - 1;
+    for (let i = 0; i < lines.length; i++) sum += inFlightAt(table.values, lines[i] as number);
+    this.#mean = sum / lines.length;
+    this.#left = lines.length - 1;
     this.#since = 1;
   }
 
   isFull(index: number): boolean {
-    const { inFlight } = this.#candidates[index] as Candidate;
+    const { table, lines } = this.#loads;
+    const inFlight = inFlightAt(table.values, lines[index] as number);
     if (inFlight < LEAST_BOUND) return false;
     // Those placed since the mean was taken may all be under way still.
-    const mean = this.#mean + this.#since / this.#candidates.length;
+    const mean = this.#mean + this.#since / lines.length;
     return inFlight + 1 > Math.ceil(mean * BOUND * (this.#share[index] as number));
   }
 }

@@ -112,6 +112,21 @@ export class Load implements LoadView {
   }
 }
 
+/** Where in the one table of all of them the figures of several instances lie: pickers read them there. */
+export class Loads {
+  readonly table: LoadTable;
+  /** By index: its line. */
+  readonly lines: Int32Array;
+
+  /** @param candidates at least one */
+  constructor(candidates: readonly { readonly load: Load }[]) {
+    this.table = (candidates[0] as { readonly load: Load }).load.table;
+    const lines = new Int32Array(candidates.length);
+    for (let i = 0; i < lines.length; i++) lines[i] = (candidates[i] as { readonly load: Load }).load.line;
+    this.lines = lines;
+  }
+}
+
 /** `Load.inFlight` of the instance whose line that is. */
 export function inFlightAt(values: Float64Array, line: number): number {
   return values[line + IN_FLIGHT] as number;

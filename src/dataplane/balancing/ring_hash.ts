@@ -1,7 +1,7 @@
 import { hash32, mix } from '../../base/hash.ts';
 import { BoundedLoad } from './bounded_load.ts';
 import { indicesBefore, NEW } from './carried.ts';
-import type { Candidate, Picker } from './picker.ts';
+import type { LocalCandidate, Picker } from './picker.ts';
 import { shares } from './weights.ts';
 
 /** Points on the ring for an instance of mean weight, and about how many there may be in all. */
@@ -26,13 +26,13 @@ interface Ring {
  * and one that joins takes its share evenly from all. A change of a few costs no sorting of all.
  */
 export class RingHash implements Picker {
-  readonly #candidates: readonly Candidate[];
+  readonly #candidates: readonly LocalCandidate[];
   /** Points of each candidate. */
   readonly #counts: Uint32Array;
   readonly #ring: Ring;
   readonly #bound: BoundedLoad;
 
-  constructor(candidates: readonly Candidate[], previous: Picker | null) {
+  constructor(candidates: readonly LocalCandidate[], previous: Picker | null) {
     const weights = shares(candidates);
     this.#candidates = candidates;
     this.#bound = new BoundedLoad(candidates, weights);
@@ -81,7 +81,7 @@ export class RingHash implements Picker {
     let at = 0;
     for (let i = 0; i < length; i++) {
       const member = members[i] as number;
-      const hash = hash32((this.#candidates[member] as Candidate).id);
+      const hash = hash32((this.#candidates[member] as LocalCandidate).id);
       const count = this.#counts[member] as number;
       for (let turn = 1; turn <= count; turn++) pairs[at++] = mix(hash + Math.imul(turn, GOLDEN)) * OWNERS + member;
     }
@@ -146,16 +146,18 @@ function merged(before: Ring, nowOf: Int32Array, added: Ring): Ring {
  * How many points each candidate has. What they are measured by is a power of two near the mean weight: if it were the mean itself, each
  * change would move points of everybody.
  */
-function countPoints(candidates: readonly Candidate[], weights: Float64Array): Uint32Array {
+function countPoints(candidates: readonly LocalCandidate[], weights: Float64Array): Uint32Array {
   const perMember = Math.max(1, Math.min(POINTS, Math.floor(MOST_POINTS / candidates.length)));
   let heaviest = 0;
   let total = 0;
   for (let i = 0; i < weights.length; i++) {
-    heaviest = Math.max(heaviest, (candidates[i] as Candidate).weight || 0);
+    heaviest = Math.max(heaviest, (candidates[i] as LocalCandidate).weight || 0);
     total += weights[i] as number;
   }
   const unit = heaviest === 0 ? 1 : Math.max(1e-100, Math.min(1e100, heaviest));
   const measure = 2 ** Math.round(Math.log2((unit * total) / weights.length));
   const points = (weight: number): number => Math.max(1, Math.round((perMember * weight * unit) / measure));
-  return Uint32Array.from(weights, (weight) => (weight === 0 ? 0 : points(weight)));
+  const counts = new Uint32Array(weights.length);
+  for (let i = 0; i < counts.length; i++) counts[i] = weights[i] === 0 ? 0 : points(weights[i] as number);
+  return counts;
 }

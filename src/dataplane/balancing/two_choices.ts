@@ -1,6 +1,5 @@
 import { Alias } from './alias.ts';
-import { failureShareAt, inFlightAt, latencyAt } from './load.ts';
-import type { LoadTable } from './load_table.ts';
+import { failureShareAt, inFlightAt, Loads, latencyAt } from './load.ts';
 import type { LocalCandidate, Picker, PickerContext } from './picker.ts';
 import { areEqual, shares } from './weights.ts';
 
@@ -16,17 +15,14 @@ const UNKNOWN_FACTOR = 2;
  * It looks at no candidate, only at arrays: with thousands of them, each object would have to come from memory first.
  */
 abstract class TwoChoices implements Picker {
-  readonly #table: LoadTable;
-  /** By candidate: its line in the table. */
-  readonly #lines: Int32Array;
+  readonly #loads: Loads;
   readonly #weights: Float64Array;
   readonly #context: PickerContext;
   /** Null when all weigh the same. */
   readonly #alias: Alias | null;
 
   constructor(candidates: readonly LocalCandidate[], context: PickerContext) {
-    this.#table = (candidates[0] as LocalCandidate).load.table;
-    this.#lines = Int32Array.from(candidates, ({ load }) => load.line);
+    this.#loads = new Loads(candidates);
     this.#context = context;
     this.#weights = shares(candidates);
     this.#alias = areEqual(this.#weights) ? null : new Alias(this.#weights);
@@ -34,7 +30,7 @@ abstract class TwoChoices implements Picker {
 
   pick(): number {
     const context = this.#context;
-    const lines = this.#lines;
+    const { table, lines } = this.#loads;
     const count = lines.length;
     if (count === 1) return 0;
     const alias = this.#alias;
@@ -52,7 +48,7 @@ abstract class TwoChoices implements Picker {
       if (first === second) second = alias.draw(context.random());
       if (first === second) return first;
     }
-    const { values } = this.#table;
+    const { values } = table;
     const a = lines[first] as number;
     const b = lines[second] as number;
     const busy = alias !== null && inFlightAt(values, a) + inFlightAt(values, b) > 0;
