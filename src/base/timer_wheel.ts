@@ -1,3 +1,5 @@
+import { type Clock, systemClock } from './clock.ts';
+
 /** What a wheel holds: the entry itself carries the links, so that scheduling allocates nothing. */
 export interface WheelEntry {
   /** The slot list that the entry stands in; -1 when it is not scheduled. */
@@ -8,9 +10,15 @@ export interface WheelEntry {
   wheelNext: WheelEntry | null;
 }
 
+/** No timer is set. */
+const NEVER = Number.POSITIVE_INFINITY;
+/** Later ticks than any are looked for when what is due has been told. */
+const BUSY = -1;
+
 /**
- * Many deadlines, one timer: entries hang in the slot of their tick (modulo the number of slots), and each tick looks at one
- * slot. Scheduling and cancelling are O(1). An entry expires up to one tick late, never early.
+ * Many deadlines, one timer: entries hang in the slot of their tick (modulo the number of slots). Scheduling and cancelling are O(1). An
+ * entry expires up to one tick late, never early. The timer is set for the first slot that has entries, not for each tick: nearly all
+ * deadlines are taken back long before they are due, and a thread that is woken for nothing has cold caches each time.
  */
 export class TimerWheel<T extends WheelEntry> {
   readonly #tickMs: number;
@@ -20,14 +28,24 @@ export class TimerWheel<T extends WheelEntry> {
   readonly #origin: number;
   #tick = 0;
   #size = 0;
-  #timer: NodeJS.Timeout | null = null;
+  readonly #after: Clock['after'];
+  #cancelTimer: (() => void) | null = null;
+  /** The tick that the timer is set for. */
+  #timedFor = NEVER;
 
-  /** `now` is monotonic, in milliseconds. */
-  constructor(options: { tickMs: number; slots: number; now: () => number; expired: (entry: T) => void }) {
+  /** `now` is monotonic, in milliseconds; `after` sets the timer. */
+  constructor(options: {
+    readonly tickMs: number;
+    readonly slots: number;
+    readonly now: () => number;
+    readonly expired: (entry: T) => void;
+    readonly after?: Clock['after'];
+  }) {
     this.#tickMs = options.tickMs;
     this.#slots = new Array<WheelEntry | null>(options.slots).fill(null);
     this.#expired = options.expired;
     this.#now = options.now;
+    this.#after = options.after ?? systemClock.after;
     this.#origin = options.now();
   }
 
@@ -38,7 +56,8 @@ export class TimerWheel<T extends WheelEntry> {
   /** Lets `entry` expire at `at` (the clock of `now`). An entry that is scheduled already is moved. */
   schedule(entry: T, at: number): void {
     if (entry.wheelSlot !== -1) this.cancel(entry);
-    if (this.#timer === null) this.#start();
+    // Ticks that went by while nothing was scheduled need no look.
+    if (this.#size === 0 && this.#timedFor !== BUSY) this.#tick = this.#tickNow();
     const tick = Math.max(this.#tick + 1, Math.ceil((at - this.#origin) / this.#tickMs));
     const slot = tick % this.#slots.length;
     const head = this.#slots[slot] as WheelEntry | null;
@@ -49,6 +68,8 @@ export class TimerWheel<T extends WheelEntry> {
     if (head !== null) head.wheelPrevious = entry;
     this.#slots[slot] = entry;
     this.#size++;
+    if (this.#timedFor === NEVER) this.#timeNext();
+    else if (tick < this.#timedFor) this.#time(tick);
   }
 
   cancel(entry: T): void {
@@ -64,18 +85,21 @@ export class TimerWheel<T extends WheelEntry> {
 
   /** Expires what is due at the clock's time; the timer calls it, and tests with a clock of their own may. */
   advance(): void {
-    const target = Math.floor((this.#now() - this.#origin) / this.#tickMs);
+    const target = this.#tickNow();
+    this.#timedFor = BUSY;
     // After a long pause of the process every slot needs one look, not one per tick missed.
     const first = Math.max(this.#tick + 1, target - this.#slots.length + 1);
     this.#tick = target;
     for (let tick = first; tick <= target; tick++) this.#expireSlot(tick % this.#slots.length, target);
     if (this.#size === 0) this.stop();
+    else this.#timeNext();
   }
 
   /** Stops the timer; entries stay and the next `schedule` starts it again. */
   stop(): void {
-    if (this.#timer !== null) clearInterval(this.#timer);
-    this.#timer = null;
+    if (this.#cancelTimer !== null) this.#cancelTimer();
+    this.#cancelTimer = null;
+    this.#timedFor = NEVER;
   }
 
   #expireSlot(slot: number, target: number): void {
@@ -97,10 +121,22 @@ export class TimerWheel<T extends WheelEntry> {
     return entry;
   }
 
-  #start(): void {
-    // Entries from before a `stop` are still to be looked for.
-    if (this.#size === 0) this.#tick = Math.floor((this.#now() - this.#origin) / this.#tickMs);
-    this.#timer = setInterval(() => this.advance(), this.#tickMs);
-    this.#timer.unref();
+  #tickNow(): number {
+    return Math.floor((this.#now() - this.#origin) / this.#tickMs);
+  }
+
+  /** Sets the timer for the first slot that has entries; they may be those of a later rotation. There is at least one entry. */
+  #timeNext(): void {
+    let tick = this.#tick + 1;
+    while (this.#slots[tick % this.#slots.length] === null) tick++;
+    this.#time(tick);
+  }
+
+  #time(tick: number): void {
+    if (this.#cancelTimer !== null) this.#cancelTimer();
+    this.#timedFor = tick;
+    const wait = this.#origin + tick * this.#tickMs - this.#now();
+    // Up to the next whole millisecond: timers know no others, and one that is early has to be set again.
+    this.#cancelTimer = this.#after(Math.max(1, Math.ceil(wait)), () => this.advance());
   }
 }

@@ -84,8 +84,11 @@ export async function runSidecar(
 
   if (command !== null && !stopping.signal.aborted) {
     const { startWrappedApp } = await import('./wrapped_app.ts');
-    app = startWrappedApp(command, { clock: systemClock, log, error: output.err });
-    void app.ended.then(() => stopping.abort());
+    // Told to stop meanwhile: an app that is started now would not have heard of it.
+    if (!stopping.signal.aborted) {
+      app = startWrappedApp(command, { clock: systemClock, log, error: output.err });
+      void app.ended.then(() => stopping.abort());
+    }
   }
   await Promise.race([sidecar.settled(FIRST_LOOK), stopped]);
   if (!stopping.signal.aborted) {

@@ -340,7 +340,7 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
   }
 
   #endTurn(frames: number, alone: boolean): void {
-    const now = performance.now();
+    const now = this.clock.exact();
     if (this.#flushedCount > 0) this.#handedOver(now);
     this.clock.endTurn();
     this.#pace.endTurn(now, frames, alone);

@@ -14,9 +14,14 @@ export class TurnClock {
     this.#onRead = onRead;
   }
 
+  /** This very moment, whatever the turn's time is. */
+  exact(): number {
+    return performance.now();
+  }
+
   now(): number {
     if (!this.#fresh) {
-      this.#value = performance.now();
+      this.#value = this.exact();
       this.#fresh = true;
       this.#onRead();
     }

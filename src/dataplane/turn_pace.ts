@@ -4,7 +4,7 @@ const DISTANCE = 0.2;
 const WORTH_IT = 16;
 const STILL_WORTH_IT = 8;
 /** Requests that take less than this, in milliseconds, are not to wait for a turn. */
-const QUICK = 0.3;
+const QUICK = 0.25;
 /** Turns are paced, or not, for so many milliseconds at a time. */
 const WINDOW = 50;
 /** After so many windows with pace there is one without, to see what comes then; twice as many each time it did no harm. */

@@ -122,6 +122,62 @@ test('entries that are there when the wheel is stopped are due as soon as it tur
   t.deepEqual(told, [1, 2]);
 });
 
+test('the timer is set for the first entry alone: for an earlier one anew, and again when it comes early or for one that was taken back', (t) => {
+  const set: number[] = [];
+  let fire = (): void => {};
+  const told: number[] = [];
+  const clock = { now: 0 };
+  const wheel = new TimerWheel<Entry>({
+    tickMs: TICK,
+    slots: 8,
+    now: () => clock.now,
+    expired: (entry) => told.push(entry.name),
+    after: (ms, task) => {
+      set.push(ms);
+      fire = task;
+      return () => {
+        fire = () => t.fail('a timer that was cancelled');
+      };
+    },
+  });
+  const [first, second, third] = [new Entry(1), new Entry(2), new Entry(3)];
+  wheel.schedule(first, 60);
+  t.deepEqual(set, [60]);
+  wheel.schedule(second, 70);
+  wheel.schedule(third, 60);
+  t.deepEqual(set, [60]);
+  wheel.schedule(third, 30);
+  t.deepEqual(set, [60, 30]);
+  // A timer may come a part of a millisecond early.
+  clock.now = 29.5;
+  fire();
+  t.deepEqual(told, []);
+  t.deepEqual(set, [60, 30, 1]);
+  clock.now = 30.5;
+  fire();
+  t.deepEqual(told, [3]);
+  t.deepEqual(set, [60, 30, 1, 30]);
+  wheel.cancel(first);
+  clock.now = 60;
+  fire();
+  t.deepEqual(told, [3]);
+  t.deepEqual(set, [60, 30, 1, 30, 10]);
+  clock.now = 70;
+  fire();
+  t.deepEqual(told, [3, 2]);
+  t.is(set.length, 5);
+  // Long after, far away, in another rotation.
+  clock.now = 1_000;
+  wheel.schedule(first, 1_250);
+  while (set.length < 30 && told.length < 3) {
+    clock.now += set.at(-1) as number;
+    fire();
+  }
+  t.deepEqual(told, [3, 2, 1]);
+  t.is(clock.now, 1_250);
+  t.true(set.length <= 5 + 4, `${set.slice(5)}`);
+});
+
 test('the timer runs only while entries wait', (t) => {
   const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
   const before = timers();

@@ -66,8 +66,8 @@ export class Plane {
     this.address = address;
     this.messages = messages;
     this.#arena = arena;
-    const now = data.clock.now.bind(data.clock);
-    data.clock.now = () => now() + this.#skipped;
+    const exact = data.clock.exact.bind(data.clock);
+    data.clock.exact = () => exact() + this.#skipped;
   }
 
   /** The whole set of a service's instances, as after an answer of its registry. Gives the service's counters. */
@@ -144,6 +144,9 @@ export class Plane {
   /** Lets the data plane's clock, on which deadlines and the ages of connections are, stand `ms` later. */
   skip(ms: number): void {
     this.#skipped += ms;
+    this.data.clock.endTurn();
+    // Its timer knows nothing of that.
+    this.data.deadlines.advance();
   }
 }
 

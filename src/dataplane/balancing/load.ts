@@ -59,7 +59,7 @@ export class Load implements LoadView {
     return this.#table;
   }
 
-  /** The instance is gone: gives its line back. Whoever still writes here writes nowhere. */
+  /** The instance is gone: gives its line back. Whoever still writes here writes nowhere, and who reads, reads nothing that means anything. */
   release(): void {
     this.#table.give(this.#line);
     this.#table = NOWHERE;

@@ -1,4 +1,4 @@
-/** Numbers per instance: 32 octets, so that a pick fetches one piece of memory for it, and ten thousand instances fit a processor's cache. */
+/** Numbers per instance: 32 octets, so that a pick fetches one or two lines of memory for it, and ten thousand instances fit a processor's cache. */
 const LINE = 4;
 const FIRST_LINES = 64;
 

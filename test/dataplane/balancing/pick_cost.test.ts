@@ -2,7 +2,7 @@ import test from 'ava';
 import { Load } from '../../../src/dataplane/balancing/load.ts';
 import { LoadTable } from '../../../src/dataplane/balancing/load_table.ts';
 import type { LocalCandidate } from '../../../src/dataplane/balancing/picker.ts';
-import { POLICIES } from '../../../src/dataplane/balancing/policies.ts';
+import { needsOf, POLICIES } from '../../../src/dataplane/balancing/policies.ts';
 import { BALANCE_POLICIES } from '../../../src/model/balancing.ts';
 import { seededKeys, TestContext } from '../../support/candidates.ts';
 
@@ -50,5 +50,6 @@ for (const name of BALANCE_POLICIES) {
     const [few, many] = [looksPerPick(name, 100), looksPerPick(name, 10_000)];
     t.true(many <= few + 2, `${few} of 100, ${many} of 10,000`);
     t.true(many <= 16, `${many}`);
+    if (needsOf(name).load === true) t.true(few >= 2, `${few}: it looks at the loads of two`);
   });
 }
