@@ -11,7 +11,7 @@ const WINDOW = 50;
 const FIRST_RUN = 2;
 const LONGEST_RUN = 32;
 /** With less than this of what comes without pace, the pace is what holds it up. */
-const HARMLESS = 0.95;
+const HARMLESS = 0.9;
 /** More of it is luck, or a load that grows. */
 const MOST_SHARE = 1.05;
 /** Weight of the newest comparison. */
