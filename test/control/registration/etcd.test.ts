@@ -82,6 +82,8 @@ etcdTest('an app is registered only while its health check passes', async (t, wo
   const keeper = world.keep({}, { passing: false });
   keeper.health(true, 'passes');
   await there(world);
+  // It may be there, and etcd's answer late.
+  await registered(keeper);
   t.is(keeper.reason, null);
   keeper.health(false, 'connection refused');
   await gone(world);
