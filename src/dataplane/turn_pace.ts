@@ -11,7 +11,7 @@ const WINDOW = 50;
 const FIRST_RUN = 2;
 const LONGEST_RUN = 32;
 /** With less than this of what comes without pace, the pace is what holds it up. */
-const HARMLESS = 0.9;
+const HARMLESS = 0.93;
 /** More of it is luck, or a load that grows. */
 const MOST_SHARE = 1.05;
 /** Weight of the newest comparison. */
@@ -85,7 +85,7 @@ export class TurnPace {
   }
 
   #endPaced(rate: number): void {
-    if (rate * DISTANCE < STILL_WORTH_IT) return this.#leave();
+    if (rate * DISTANCE < STILL_WORTH_IT) return this.#turn(false);
     if (this.#windows > 1) {
       if (this.#windows > this.#run) this.#turn(false);
       return;
@@ -96,21 +96,17 @@ export class TurnPace {
       this.#run = Math.min(LONGEST_RUN, 2 * this.#run);
       this.#pause = FIRST_PAUSE;
     } else {
+      this.#run = FIRST_RUN;
       this.#pause = Math.min(LONGEST_PAUSE, 2 * this.#pause);
-      this.#leave();
+      this.#turn(false);
     }
   }
 
   #endUnpaced(rate: number): void {
     this.#unpacedRate = rate;
     const quick = this.#ended > 0 && this.#took / this.#ended < QUICK;
-    if (quick || rate * DISTANCE < WORTH_IT) this.#run = FIRST_RUN;
-    else if (this.#share >= HARMLESS || this.#windows >= this.#pause) this.#turn(true);
-  }
-
-  #leave(): void {
-    this.#run = FIRST_RUN;
-    this.#turn(false);
+    if (quick || rate * DISTANCE < WORTH_IT) return;
+    if (this.#share >= HARMLESS || this.#windows >= this.#pause) this.#turn(true);
   }
 
   #turn(paced: boolean): void {
