@@ -5,6 +5,8 @@ const WORTH_IT = 16;
 const STILL_WORTH_IT = 8;
 /** Requests that take less than this, in milliseconds, are not to wait for a turn. */
 const QUICK = 0.25;
+/** No request counts for more than this: one that lasts for minutes must not hide thousands that are quick. */
+const MOST_TOOK = 2 * QUICK;
 /** Turns are paced, or not, for so many milliseconds at a time. */
 const WINDOW = 50;
 /** After so many windows with pace there is one without, to see what comes then; twice as many each time it did no harm. */
@@ -19,6 +21,7 @@ const NEWEST = 0.5;
 /** After so many windows without pace it is tried again, and each time it is found to do harm after twice as many. */
 const FIRST_PAUSE = 20;
 const LONGEST_PAUSE = 320;
+const NOWHERE = -1;
 /** Sleeps below this are none: the kernel adds up to 0.05 ms of its own. */
 const LEAST_SLEEP = 0.02;
 
@@ -46,6 +49,8 @@ export class TurnPace {
   #share = 1;
   /** Windows since the last that was of the other kind. */
   #windows = 0;
+  /** The rate with pace, when that was next to nothing; `NOWHERE` otherwise. */
+  #fellTo = NOWHERE;
   #run = FIRST_RUN;
   #pause = FIRST_PAUSE;
 
@@ -57,7 +62,7 @@ export class TurnPace {
   /** A request ended in this turn, after `ms` milliseconds. */
   ended(ms: number): void {
     this.#ended++;
-    this.#took += ms;
+    this.#took += Math.min(ms, MOST_TOOK);
   }
 
   /** Everything is written, and `frames` were read since the last time; `alone`: others may follow in this turn. */
@@ -85,28 +90,36 @@ export class TurnPace {
   }
 
   #endPaced(rate: number): void {
-    if (rate * DISTANCE < STILL_WORTH_IT) return this.#turn(false);
-    if (this.#windows > 1) {
-      if (this.#windows > this.#run) this.#turn(false);
-      return;
-    }
-    const share = Math.min(MOST_SHARE, rate / this.#unpacedRate);
-    this.#share += NEWEST * (share - this.#share);
+    if (rate * DISTANCE < STILL_WORTH_IT) {
+      // The load has ended, or the pace holds it up: the next window tells.
+      this.#fellTo = rate;
+      this.#turn(false);
+    } else if (this.#windows === 1) {
+      this.#compare(rate / this.#unpacedRate);
+      if (this.#share < HARMLESS) this.#turn(false);
+    } else if (this.#windows > this.#run) this.#turn(false);
+  }
+
+  #endUnpaced(rate: number): void {
+    const fellTo = this.#fellTo;
+    this.#fellTo = NOWHERE;
+    this.#unpacedRate = rate;
+    const quick = this.#ended > 0 && this.#took / this.#ended < QUICK;
+    if (quick || rate * DISTANCE < WORTH_IT) return;
+    if (fellTo !== NOWHERE) this.#compare(fellTo / rate);
+    if (this.#share >= HARMLESS || this.#windows >= this.#pause) this.#turn(true);
+  }
+
+  /** With pace there was this share of what there was without. */
+  #compare(share: number): void {
+    this.#share += NEWEST * (Math.min(MOST_SHARE, share) - this.#share);
     if (this.#share >= HARMLESS) {
       this.#run = Math.min(LONGEST_RUN, 2 * this.#run);
       this.#pause = FIRST_PAUSE;
     } else {
       this.#run = FIRST_RUN;
-      this.#pause = Math.min(LONGEST_PAUSE, 2 * this.#pause);
-      this.#turn(false);
+      if (share < HARMLESS) this.#pause = Math.min(LONGEST_PAUSE, 2 * this.#pause);
     }
-  }
-
-  #endUnpaced(rate: number): void {
-    this.#unpacedRate = rate;
-    const quick = this.#ended > 0 && this.#took / this.#ended < QUICK;
-    if (quick || rate * DISTANCE < WORTH_IT) return;
-    if (this.#share >= HARMLESS || this.#windows >= this.#pause) this.#turn(true);
   }
 
   #turn(paced: boolean): void {

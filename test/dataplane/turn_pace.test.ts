@@ -91,6 +91,30 @@ test('where the pace lets half as much through it is given up within three tenth
   t.true(later > 0 && later < 0.005, `slept ${later} of the time later`);
 });
 
+test('a pace that lets next to nothing through is given up as well, with streams of which none ends', (t) => {
+  const { run } = thread();
+  const held: Load = { rate: 90, took: null, paced: 20 };
+  run(held, 1_000);
+  const { slept } = run(held, 10_000);
+  t.true(slept < 0.08, `slept ${slept} of the time`);
+});
+
+test('a few requests that last do not make thousands of quick ones wait', (t) => {
+  const { run } = thread();
+  let now = 0;
+  let slept = 0;
+  const pace = new TurnPace((ms) => {
+    slept += ms;
+  });
+  for (let i = 0; i < 20_000; i++) {
+    now += STEP;
+    for (let k = 0; k < 3; k++) pace.ended(i % 100 === 0 && k === 0 ? 30_000 : 0.1);
+    pace.endTurn(now, 10, false);
+  }
+  t.is(slept, 0);
+  t.true(run(BUSY, 1_000).slept > 0, 'one that is not quick is paced');
+});
+
 test('a thread for which it did harm is paced again when it does none any more', (t) => {
   const { run } = thread();
   run({ rate: 200, took: 1, paced: 60 }, 5_000);
