@@ -165,7 +165,12 @@ test('the end of the turn is told once, after everything has been handed to the 
 
 test('with the end of a turn comes how many frames were read in it, and whether it was only that of a read', async (t) => {
   const told: [number, boolean][] = [];
-  const flusher: Flusher = new Flusher((frames, alone) => told.push([frames, alone]));
+  let now = 0;
+  const flusher: Flusher = new Flusher(
+    (frames, alone) => told.push([frames, alone]),
+    // Turns that follow each other within microseconds would be taken for load.
+    () => ++now,
+  );
   flusher.received(3);
   flusher.received(4);
   flusher.wake();
