@@ -12,12 +12,12 @@ export interface WheelEntry {
 
 /** No timer is set. */
 const NEVER = Number.POSITIVE_INFINITY;
-/** Later ticks than any are looked for when what is due has been told. */
+/** `advance` is at work, and sets the timer when it is done. */
 const BUSY = -1;
 
 /**
  * Many deadlines, one timer: entries hang in the slot of their tick (modulo the number of slots). Scheduling and cancelling are O(1). An
- * entry expires up to one tick late, never early. The timer is set for the first slot that has entries, not for each tick: nearly all
+ * entry expires up to one tick late, never early. The timer is set for the first of them, not for each tick: nearly all
  * deadlines are taken back long before they are due, and a thread that is woken for nothing has cold caches each time.
  */
 export class TimerWheel<T extends WheelEntry> {
@@ -110,7 +110,7 @@ export class TimerWheel<T extends WheelEntry> {
         this.cancel(entry as T);
         this.#expired(entry as T);
         // The callback may have changed this very list.
-        entry = next !== null && next.wheelSlot === slot ? next : (this.#firstDue(slot, target) as WheelEntry | null);
+        entry = next !== null && next.wheelSlot === slot ? next : this.#firstDue(slot, target);
       } else entry = next;
     }
   }
@@ -125,10 +125,11 @@ export class TimerWheel<T extends WheelEntry> {
     return Math.floor((this.#now() - this.#origin) / this.#tickMs);
   }
 
-  /** Sets the timer for the first slot that has entries; they may be those of a later rotation. There is at least one entry. */
+  /** Sets the timer for the first entry that is due within a rotation, or for the end of it. */
   #timeNext(): void {
+    const last = this.#tick + this.#slots.length;
     let tick = this.#tick + 1;
-    while (this.#slots[tick % this.#slots.length] === null) tick++;
+    while (tick < last && this.#firstDue(tick % this.#slots.length, tick) === null) tick++;
     this.#time(tick);
   }
 

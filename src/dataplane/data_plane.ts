@@ -34,7 +34,7 @@ import { Observer } from './observe/observer.ts';
 import { Router, type ServiceDirectory } from './routing/router.ts';
 import { TlsMaterials } from './tls/materials.ts';
 import { TurnClock } from './turn_clock.ts';
-import { sleepBriefly, TurnPace } from './turn_pace.ts';
+import { sleepAfterTicks, TurnPace } from './turn_pace.ts';
 import type { UpstreamContext } from './upstream/context.ts';
 import { DialQueue } from './upstream/dial_queue.ts';
 import type { Endpoint } from './upstream/endpoint.ts';
@@ -62,7 +62,7 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
   readonly loads = new LoadTable();
   readonly leaving = new Set<Endpoint>();
   readonly #idleMemory = new IdleMemory(releaseMemory);
-  readonly #pace = new TurnPace(sleepBriefly);
+  readonly #pace = new TurnPace(sleepAfterTicks);
   readonly router: Router;
   readonly threadBlock: Block;
   readonly tls: TlsMaterials;
@@ -353,14 +353,15 @@ export class DataPlane implements ServiceDirectory, ForwardingContext, UpstreamC
     for (let i = 0; i < this.#flushedCount; i++) {
       const exchange = flushed[i] as Exchange;
       flushed[i] = null;
-      exchange.flushed(now);
-      if (exchange.finishedAt === now) this.#pace.ended(now - exchange.arrivedAt);
+      // What was answered without an instance says nothing of the time that calls have.
+      if (exchange.flushed(now) && exchange.sentAt > 0) this.#pace.ended(now - exchange.arrivedAt);
     }
     this.#flushedCount = 0;
   }
 
   /** Stops accepting, says GOAWAY, lets requests finish for `graceMs`, then closes everything. */
   async #drain(graceMs: number): Promise<void> {
+    this.#pace.stop();
     const finished = Promise.all(this.#listeners.map((listener) => listener.drain()));
     const grace = new Promise<void>((resolve) => {
       setTimeout(resolve, graceMs).unref();

@@ -19,9 +19,9 @@ const MOST_SHARE = 1.05;
 /** Weight of the newest comparison. */
 const NEWEST = 0.5;
 /** After so many windows without pace it is tried again, and each time it is found to do harm after twice as many. */
-const FIRST_PAUSE = 20;
+const FIRST_PAUSE = 5;
 const LONGEST_PAUSE = 320;
-const NOWHERE = -1;
+const NONE = -1;
 /** Sleeps below this are none: the kernel adds up to 0.05 ms of its own. */
 const LEAST_SLEEP = 0.02;
 
@@ -49,8 +49,8 @@ export class TurnPace {
   #share = 1;
   /** Windows since the last that was of the other kind. */
   #windows = 0;
-  /** The rate with pace, when that was next to nothing; `NOWHERE` otherwise. */
-  #fellTo = NOWHERE;
+  /** The rate with pace, when that was next to nothing; `NONE` otherwise. */
+  #fellTo = NONE;
   #run = FIRST_RUN;
   #pause = FIRST_PAUSE;
 
@@ -78,6 +78,12 @@ export class TurnPace {
     }
   }
 
+  /** From now on turns come as they like: the thread ends, and what waits for a quiet moment must find one. */
+  stop(): void {
+    this.#paced = false;
+    this.#windowStart = Number.POSITIVE_INFINITY;
+  }
+
   #endWindow(now: number): void {
     const rate = this.#frames / (now - this.#windowStart);
     this.#windows++;
@@ -102,11 +108,11 @@ export class TurnPace {
 
   #endUnpaced(rate: number): void {
     const fellTo = this.#fellTo;
-    this.#fellTo = NOWHERE;
+    this.#fellTo = NONE;
     this.#unpacedRate = rate;
     const quick = this.#ended > 0 && this.#took / this.#ended < QUICK;
     if (quick || rate * DISTANCE < WORTH_IT) return;
-    if (fellTo !== NOWHERE) this.#compare(fellTo / rate);
+    if (fellTo !== NONE) this.#compare(fellTo / rate);
     if (this.#share >= HARMLESS || this.#windows >= this.#pause) this.#turn(true);
   }
 
@@ -133,4 +139,13 @@ export function sleepBriefly(ms: number): void {
   Atomics.wait(CELL, 0, 0, ms);
 }
 
+/** The same once everything is done that was put off to the next tick, as writes of `node:http` are. One at a time. */
+export function sleepAfterTicks(ms: number): void {
+  asleepFor = ms;
+  void NOW.then(sleepNow);
+}
+
 const CELL = new Int32Array(new SharedArrayBuffer(4));
+const NOW = Promise.resolve();
+let asleepFor = 0;
+const sleepNow = (): void => sleepBriefly(asleepFor);

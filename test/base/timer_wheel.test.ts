@@ -27,6 +27,37 @@ function wheelAt(start: number, expired: (entry: Entry, wheel: TimerWheel<Entry>
   return { clock, wheel };
 }
 
+/** The same with a timer of its own: `wait` lets time pass, and calls it when it is due, or `early` milliseconds before. */
+function timedWheel(start: number, early: number, expired: (entry: Entry) => void) {
+  const clock = { now: start };
+  let timer: { readonly at: number; readonly task: () => void } | null = null;
+  let set = 0;
+  const wheel = new TimerWheel<Entry>({
+    tickMs: TICK,
+    slots: 8,
+    now: () => clock.now,
+    expired,
+    after: (ms, task) => {
+      const mine = { at: clock.now + ms, task };
+      timer = mine;
+      set++;
+      return () => {
+        if (timer === mine) timer = null;
+      };
+    },
+  });
+  const wait = (ms: number): void => {
+    const until = clock.now + ms;
+    for (let next = timer; next !== null && next.at - early <= until; next = timer) {
+      clock.now = Math.max(clock.now, next.at - early);
+      timer = null;
+      next.task();
+    }
+    clock.now = until;
+  };
+  return { clock, wheel, wait, isTimed: () => timer !== null, timersSet: () => set };
+}
+
 test('an entry expires once, at its time or up to one tick later, never early', (t) => {
   const told: number[] = [];
   const { clock, wheel } = wheelAt(1_000, (entry) => told.push(entry.name));
@@ -123,70 +154,46 @@ test('entries that are there when the wheel is stopped are due as soon as it tur
 });
 
 test('the timer is set for the first entry alone: for an earlier one anew, and again when it comes early or for one that was taken back', (t) => {
-  const set: number[] = [];
-  let fire = (): void => {};
   const told: number[] = [];
-  const clock = { now: 0 };
-  const wheel = new TimerWheel<Entry>({
-    tickMs: TICK,
-    slots: 8,
-    now: () => clock.now,
-    expired: (entry) => told.push(entry.name),
-    after: (ms, task) => {
-      set.push(ms);
-      fire = task;
-      return () => {
-        fire = () => t.fail('a timer that was cancelled');
-      };
-    },
-  });
+  const { wheel, wait, timersSet } = timedWheel(0, 0.5, (entry) => told.push(entry.name));
   const [first, second, third] = [new Entry(1), new Entry(2), new Entry(3)];
   wheel.schedule(first, 60);
-  t.deepEqual(set, [60]);
   wheel.schedule(second, 70);
   wheel.schedule(third, 60);
-  t.deepEqual(set, [60]);
+  t.is(timersSet(), 1);
   wheel.schedule(third, 30);
-  t.deepEqual(set, [60, 30]);
-  // A timer may come a part of a millisecond early.
-  clock.now = 29.5;
-  fire();
-  t.deepEqual(told, []);
-  t.deepEqual(set, [60, 30, 1]);
-  clock.now = 30.5;
-  fire();
+  t.is(timersSet(), 2);
+  // It comes half a millisecond before 30, and is set again twice: for the rest, and for what is due at 60.
+  wait(31);
   t.deepEqual(told, [3]);
-  t.deepEqual(set, [60, 30, 1, 30]);
+  t.is(timersSet(), 4);
   wheel.cancel(first);
-  clock.now = 60;
-  fire();
-  t.deepEqual(told, [3]);
-  t.deepEqual(set, [60, 30, 1, 30, 10]);
-  clock.now = 70;
-  fire();
+  wait(69);
   t.deepEqual(told, [3, 2]);
-  t.is(set.length, 5);
-  // Long after, far away, in another rotation.
-  clock.now = 1_000;
-  wheel.schedule(first, 1_250);
-  while (set.length < 30 && told.length < 3) {
-    clock.now += set.at(-1) as number;
-    fire();
-  }
-  t.deepEqual(told, [3, 2, 1]);
-  t.is(clock.now, 1_250);
-  t.true(set.length <= 5 + 4, `${set.slice(5)}`);
+  t.true(timersSet() <= 4 + 4, `${timersSet()}`);
+});
+
+test('entries of later rotations, however many, wake nobody but once in a rotation', (t) => {
+  const told: number[] = [];
+  const { wheel, wait, timersSet } = timedWheel(0, 0, (entry) => told.push(entry.name));
+  for (let i = 0; i < 8; i++) wheel.schedule(new Entry(i), 100 * 8 * TICK + i * TICK);
+  wait(99 * 8 * TICK);
+  t.deepEqual(told, []);
+  t.true(timersSet() <= 101, `${timersSet()} in 99 rotations`);
+  wait(3 * 8 * TICK);
+  t.deepEqual(told, [0, 1, 2, 3, 4, 5, 6, 7]);
 });
 
 test('the timer runs only while entries wait', (t) => {
-  const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
-  const before = timers();
-  const { clock, wheel } = wheelAt(0, () => {});
-  t.is(timers(), before);
+  const { wheel, wait, isTimed } = timedWheel(0, 0, () => {});
+  t.false(isTimed());
   wheel.schedule(new Entry(1), 20);
-  clock.now = 20;
-  wheel.advance();
-  t.is(timers(), before);
+  t.true(isTimed());
+  wait(20);
+  t.false(isTimed());
+  wheel.schedule(new Entry(2), 50);
+  wheel.stop();
+  t.false(isTimed());
 });
 
 type Step =
@@ -230,6 +237,37 @@ test('whatever is scheduled, moved and cancelled, exactly what a list of deadlin
           if (wheel.size !== expected.size) throw new Error(`${wheel.size} entries, ${expected.size} expected`);
         }
         wheel.stop();
+      }),
+      { numRuns: 2000 },
+    ),
+  );
+});
+
+test('whatever is scheduled, moved and cancelled, the timer alone lets each entry expire at its time or within a tick and a millisecond', (t) => {
+  t.notThrows(() =>
+    fc.assert(
+      fc.property(fc.nat(1_000), fc.constantFrom(0, 0.5), fc.array(step, { maxLength: 80 }), (start, early, steps) => {
+        const expected = new Map<number, number>();
+        const { clock, wheel, wait } = timedWheel(start, early, ({ name }) => {
+          const at = expected.get(name);
+          if (at === undefined) throw new Error(`${name} expired, and was not to`);
+          const late = clock.now - at;
+          if (late < 0 || late > TICK + 1) throw new Error(`${name} expired ${late} ms late`);
+          expected.delete(name);
+        });
+        const entries = Array.from({ length: 10 }, (_, name) => new Entry(name));
+        for (const each of steps) {
+          if ('schedule' in each) {
+            const at = clock.now + each.in;
+            wheel.schedule(entries[each.schedule] as Entry, at);
+            expected.set(each.schedule, Math.max(at, clock.now));
+          } else if ('cancel' in each) {
+            wheel.cancel(entries[each.cancel] as Entry);
+            expected.delete(each.cancel);
+          } else wait(each.wait);
+        }
+        wait(1_000);
+        if (expected.size > 0) throw new Error(`${[...expected.keys()]} never expired`);
       }),
       { numRuns: 2000 },
     ),

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { sleepBriefly, TurnPace } from '../../src/dataplane/turn_pace.ts';
+import { sleepAfterTicks, sleepBriefly, TurnPace } from '../../src/dataplane/turn_pace.ts';
 
 /** What comes to a thread. */
 interface Load {
@@ -11,9 +11,11 @@ interface Load {
   readonly paced?: number;
   /** Turns are flushes at the end of a read. */
   readonly alone?: boolean;
+  /** Milliseconds from turn to turn when nothing is put off. */
+  readonly step?: number;
 }
 
-/** From turn to turn when nothing is put off, in milliseconds. */
+/** `Load.step` of most. */
 const STEP = 0.05;
 
 /** A thread on a clock that only turns and sleeps move. */
@@ -33,7 +35,7 @@ function thread() {
     const before = { slept, turns };
     let asleep = false;
     while (now - from < ms) {
-      now += STEP;
+      now += load.step ?? STEP;
       frames += (now - last) * (asleep && load.paced !== undefined ? load.paced : load.rate);
       last = now;
       const whole = Math.floor(frames);
@@ -50,7 +52,7 @@ function thread() {
     now += ms;
     last = now;
   };
-  return { run, idle };
+  return { run, idle, stop: () => pace.stop() };
 }
 
 const BUSY: Load = { rate: 200, took: 1 };
@@ -134,17 +136,33 @@ test('it ends with the load: at once after a pause, and after a window when less
 });
 
 test('a turn that took longer than the distance is followed by the next at once', (t) => {
-  let now = 0;
-  let slept = 0;
-  const pace = new TurnPace((ms) => {
-    slept += ms;
+  const { run } = thread();
+  t.true(run(BUSY, 2_000).slept > 0);
+  t.is(run({ ...BUSY, step: 0.3 }, 2_000).slept, 0);
+  t.true(run(BUSY, 2_000).slept > 0);
+});
+
+test('a thread that ends is not paced any more', (t) => {
+  const { run, stop } = thread();
+  t.true(run(BUSY, 2_000).slept > 0);
+  stop();
+  t.is(run(BUSY, 2_000).slept, 0);
+});
+
+test('the thread sleeps after what was put off to the next tick', async (t) => {
+  let tickAfter = Number.POSITIVE_INFINITY;
+  const turnAfter = await new Promise<number>((resolve) => {
+    setImmediate(() => {
+      const from = performance.now();
+      sleepAfterTicks(200);
+      process.nextTick(() => {
+        tickAfter = performance.now() - from;
+      });
+      setImmediate(() => resolve(performance.now() - from));
+    });
   });
-  for (let i = 0; i < 2_000; i++) {
-    now += 0.3;
-    pace.ended(10);
-    pace.endTurn(now, 100, false);
-  }
-  t.is(slept, 0);
+  t.true(tickAfter < 199, `${tickAfter}`);
+  t.true(turnAfter > 199, `${turnAfter}`);
 });
 
 test('a sleep lasts for the time that it is given, parts of a millisecond as well', (t) => {

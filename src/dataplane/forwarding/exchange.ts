@@ -558,13 +558,16 @@ export class Exchange implements UpstreamHandler, WaitingRequest, WheelEntry, At
     this.#context.afterFlush(this);
   }
 
-  /** What this exchange wrote in this turn has been handed to the kernel, at `now`. */
-  flushed(now: number): void {
+  /** What this exchange wrote in this turn has been handed to the kernel, at `now`; true when it ended with that. */
+  flushed(now: number): boolean {
     if (this.state === EXCHANGE.DONE) {
-      if (this.finishedAt !== 0) return;
+      if (this.finishedAt !== 0) return false;
       this.finishedAt = now;
       recordRequest(this, this.#context.observer);
-    } else if (this.sentAt === 0) this.sentAt = now;
+      return true;
+    }
+    if (this.sentAt === 0) this.sentAt = now;
+    return false;
   }
 
   #withDebug(list: HeaderList): HeaderList {
